@@ -1,0 +1,88 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What modules and templates need of the inventory's ``services``."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import runtime_of
+from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
+    SLOTS,
+    Platform,
+    Service,
+    ServiceError,
+)
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import parse_services
+
+
+def _parse(services: object) -> tuple[Service, ...]:
+    try:
+        return parse_services(services)
+    except ServiceError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+def public_services(services: object) -> object:
+    """The same without the values of secrets."""
+    if not isinstance(services, dict):
+        return services
+    return {
+        name: {**entry, "secrets": dict.fromkeys(entry["secrets"], "")}
+        if isinstance(entry, dict) and isinstance(entry.get("secrets"), dict)
+        else entry
+        for name, entry in services.items()
+    }
+
+
+def service_secrets(services: object) -> dict[str, dict[str, str]]:
+    """Only the secrets, by service."""
+    return {service.name: dict(service.secrets) for service in _parse(services)}
+
+
+def service_runtimes(services: object) -> dict[str, dict[str, t.Any]]:
+    """The settings that shape containers, by service."""
+    return {service.name: runtime_of(service.settings) for service in _parse(services)}
+
+
+def service_tags(
+    services: object, registry: str, version: str = "", only: t.Sequence[str] = ()
+) -> list[str]:
+    """``repository:tag`` of every service that is to be released."""
+    platform = Platform(registry=registry)
+    return [
+        f"{service.repository(platform)}:{version or service.settings['version']}"
+        for service in _parse(services)
+        if (not only or service.name in only) and (version or service.settings["version"])
+    ]
+
+
+def service_routes(services: object, project: str, subnet: str) -> list[dict[str, t.Any]]:
+    """The routes of the nginx role."""
+    platform = Platform(project=project, subnet=subnet)
+    return [
+        {
+            "service": service.name,
+            "hostnames": list(service.hostnames),
+            "upstreams": {slot: service.upstreams(platform, slot) for slot in SLOTS},
+            "health": service.settings["health"]["full"],
+            **service.settings["route"],
+        }
+        for service in _parse(services)
+    ]
+
+
+class FilterModule:
+    """Filters over the inventory's services."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {
+            "public_services": public_services,
+            "service_routes": service_routes,
+            "service_runtimes": service_runtimes,
+            "service_secrets": service_secrets,
+            "service_tags": service_tags,
+        }

@@ -1,0 +1,170 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# This module util is PRIVATE to the collection.
+"""The engine's side of instances: find, pull, create, start, drain, stop and remove containers."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import (
+    LABEL,
+    Found,
+    Instance,
+    Slot,
+)
+
+_ESTABLISHED = "01"
+_UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+
+
+def bytes_of(size: str) -> int:
+    """``512m`` as a number of bytes, in powers of 1024 as the engine counts."""
+    match = re.fullmatch(r"(\d+)([bkmg]?)b?", size.lower())
+    if match is None:
+        raise ValueError(f"{size!r} is not a size such as 512m or 1g")
+    return int(match.group(1)) * _UNITS[match.group(2)]
+
+
+def established(table: str, port: int) -> int:
+    """How many connections to ``port`` are established in the text of a ``/proc/net/tcp`` table.
+
+    Source: Documentation/networking/proc_net_tcp.rst of the Linux kernel.
+    """
+    rows = (line.split() for line in table.splitlines()[1:])
+    wanted = f":{port:04X}"
+    return sum(
+        1 for row in rows if len(row) > 3 and row[1].endswith(wanted) and row[3] == _ESTABLISHED
+    )
+
+
+class Containers:
+    """Containers of one project in one engine.
+
+    Args:
+        client: a ``docker.DockerClient``.
+        project: prefix and label of everything that is ours.
+        network: name of the bridge instances have fixed addresses in.
+    """
+
+    def __init__(self, client: t.Any, project: str, network: str) -> None:
+        self._client = client
+        self._api = client.api
+        self._project = project
+        self._network = network
+
+    def find(self, service: str = "", slot: str = "") -> t.List[Found]:
+        """Our containers, running or not, optionally of one service and slot; sorted by name."""
+        labels = [f"{LABEL}project={self._project}"]
+        labels += [f"{LABEL}service={service}"] if service else [f"{LABEL}service"]
+        labels += [f"{LABEL}slot={slot}"] if slot else []
+        rows = self._api.containers(all=True, filters={"label": labels})
+        return sorted((self._found(row) for row in rows), key=lambda found: found.name)
+
+    @staticmethod
+    def _found(row: t.Mapping[str, t.Any]) -> Found:
+        status = str(row.get("Status", ""))
+        health = re.search(r"\((healthy|unhealthy|health: starting)\)", status)
+        return Found(
+            name=row["Names"][0].lstrip("/"),
+            running=row.get("State") == "running",
+            labels=row.get("Labels") or {},
+            status=status,
+            health=health.group(1).replace("health: ", "") if health else "",
+            started_at=str(row.get("Created", "")),
+        )
+
+    def has_image(self, image: str) -> bool:
+        import docker.errors
+
+        try:
+            self._client.images.get(image)
+        except docker.errors.ImageNotFound:
+            return False
+        return True
+
+    def pull(self, image: str) -> None:
+        """Fetch ``repository@digest`` with the credentials this host's docker has."""
+        self._client.images.pull(image)
+
+    def create(self, wanted: Slot, instance: Instance, mark: str) -> None:
+        """Create and start one instance with its fixed address, limits and hardening."""
+        runtime, resources, security = (
+            wanted.runtime,
+            wanted.runtime["resources"],
+            wanted.runtime["security"],
+        )
+        memory = bytes_of(resources["memory"])
+        host = self._api.create_host_config(
+            network_mode=self._network,
+            restart_policy={"Name": "unless-stopped"},
+            cap_drop=["ALL"],
+            cap_add=list(security["capabilities"]),
+            security_opt=["no-new-privileges"],
+            read_only=security["read_only"],
+            tmpfs=dict.fromkeys(security["tmpfs"], "mode=1777"),
+            mem_limit=memory,
+            memswap_limit=memory,
+            nano_cpus=int(resources["cpus"] * 1e9) or None,
+            pids_limit=resources["pids"],
+            log_config={
+                "type": "json-file",
+                "config": {
+                    "max-size": resources["log_size"],
+                    "max-file": str(resources["log_files"]),
+                },
+            },
+        )
+        endpoint = self._api.create_endpoint_config(ipv4_address=instance.address)
+        environment = {
+            **{key: str(value) for key, value in runtime["env"].items()},
+            **wanted.secrets,
+        }
+        made = self._api.create_container(
+            image=wanted.image,
+            name=instance.name,
+            hostname=instance.name,
+            user=security["user"],
+            environment=environment,
+            labels=wanted.labels(self._project, instance, mark),
+            host_config=host,
+            networking_config=self._api.create_networking_config({self._network: endpoint}),
+        )
+        self._api.start(made["Id"])
+
+    def start(self, name: str) -> None:
+        self._api.start(name)
+
+    def stop(self, name: str, seconds: int) -> None:
+        """Send the stop signal and wait up to ``seconds`` before the process is killed."""
+        self._api.stop(name, timeout=seconds)
+
+    def remove(self, name: str) -> None:
+        self._api.remove_container(name, force=True, v=True)
+
+    def open_connections(self, name: str, port: int) -> t.Optional[int]:
+        """Established connections to ``port`` inside a running container.
+
+        Returns:
+            None where the host does not let us see (then the whole drain time is waited).
+        """
+        pid = self._api.inspect_container(name)["State"].get("Pid") or 0
+        try:
+            tables = []
+            for family in ("tcp", "tcp6"):
+                with open(f"/proc/{pid}/net/{family}", encoding="ascii") as table:
+                    tables.append(table.read())
+        except OSError:
+            return None
+        return sum(established(table, port) for table in tables)
+
+
+def in_parallel(work: t.Callable[[t.Any], t.Any], items: t.Sequence[t.Any]) -> t.List[t.Any]:
+    """Do independent engine calls at once; the first error is raised after all have ended."""
+    if not items:
+        return []
+    with ThreadPoolExecutor(max_workers=min(8, len(items))) as pool:
+        return [future.result() for future in [pool.submit(work, item) for item in items]]

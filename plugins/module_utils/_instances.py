@@ -1,0 +1,157 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# This module util is PRIVATE to the collection.
+"""Bring the slots of a host to a state: pulled, started, stopped or absent."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import (
+    Containers,
+    in_parallel,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import (
+    Found,
+    Slot,
+    Step,
+    fingerprint,
+    steps_to_run,
+)
+
+Result = t.Dict[str, t.Any]
+DRAIN_POLL = 0.2  # seconds between two looks at a slot's open connections
+DEFAULT_STOP_TIMEOUT = 10
+
+
+class Changes:
+    """The changes one call makes, or in check mode would make.
+
+    Args:
+        key: the host's key for fingerprints.
+        dry: only say what would be done.
+        clock, sleep: seconds, monotonic; replaced in tests.
+    """
+
+    def __init__(
+        self,
+        containers: Containers,
+        project: str,
+        key: bytes,
+        dry: bool,
+        clock: t.Callable[[], float] = time.monotonic,
+        sleep: t.Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.containers = containers
+        self.project = project
+        self.dry = dry
+        self._key = key
+        self._clock = clock
+        self._sleep = sleep
+
+    def mark(self, slot: Slot) -> str:
+        return fingerprint(self._key, slot.runtime, slot.secrets)
+
+    def drain(self, slot: Slot, running: t.Sequence[Found], port: int) -> int:
+        """Wait until no connection to the slot's instances is open.
+
+        Returns:
+            connections still open when the slot's drain time was over.
+        """
+        deadline = self._clock() + slot.drain
+        while True:
+            counts = [self.containers.open_connections(found.name, port) for found in running]
+            left = sum(count for count in counts if count is not None)
+            waited = self._clock() >= deadline
+            if waited or (left == 0 and None not in counts):
+                return left
+            self._sleep(DRAIN_POLL)
+
+
+def _report(actions: t.Sequence[t.Mapping[str, str]], **more: t.Any) -> Result:
+    lines = [f"{action['action']} {action['what']} ({action['reason']})\n" for action in actions]
+    return {
+        "changed": bool(actions),
+        "actions": list(actions),
+        "diff": {"before": "", "after": "".join(lines)},
+        **more,
+    }
+
+
+def _action(what: str, action: str, reason: str) -> t.Dict[str, str]:
+    return {"what": what, "action": action, "reason": reason}
+
+
+def pull(changes: Changes, slots: t.Sequence[Slot]) -> Result:
+    """Make every slot's image present."""
+    images = sorted({slot.image for slot in slots})
+    missing = [image for image in images if not changes.containers.has_image(image)]
+    if not changes.dry:
+        in_parallel(changes.containers.pull, missing)
+    return _report([_action(image, "pull", "not on this host") for image in missing])
+
+
+def start(changes: Changes, slots: t.Sequence[Slot]) -> Result:
+    """Make exactly the described instances run."""
+    planned = [(slot, step) for slot in slots for step in _steps(changes, slot)]
+    if not changes.dry:
+        removals = [step for _slot, step in planned if step.action == "remove"]
+        in_parallel(lambda step: changes.containers.remove(step.name), removals)
+        in_parallel(
+            lambda pair: _run(changes, *pair), [p for p in planned if p[1].action != "remove"]
+        )
+    return _report([_action(step.name, step.action, step.reason) for _slot, step in planned])
+
+
+def _steps(changes: Changes, slot: Slot) -> t.List[Step]:
+    found = changes.containers.find(slot.service, slot.slot)
+    return list(steps_to_run(slot, changes.mark(slot), changes.project, found))
+
+
+def _run(changes: Changes, slot: Slot, step: Step) -> None:
+    if step.action == "start":
+        changes.containers.start(step.name)
+        return
+    instance = next(one for one in slot.instances if one.name == step.name)
+    changes.containers.create(slot, instance, changes.mark(slot))
+
+
+def stop(changes: Changes, slots: t.Sequence[Slot]) -> Result:
+    """Stop the slots' containers after their connections have ended; they stay on the host."""
+    pairs = [(slot, _running(changes, slot)) for slot in slots]
+    busy = [(slot, running) for slot, running in pairs if running]
+    left = [] if changes.dry else in_parallel(lambda pair: _stop(changes, *pair), busy)
+    drained = dict(zip([slot.service for slot, _running in busy], left))
+    actions = [
+        _action(one.name, "stop", "its slot is left") for _slot, all_ in busy for one in all_
+    ]
+    return _report(actions, drained=drained)
+
+
+def _running(changes: Changes, slot: Slot) -> t.List[Found]:
+    return [found for found in changes.containers.find(slot.service, slot.slot) if found.running]
+
+
+def _stop(changes: Changes, slot: Slot, running: t.Sequence[Found]) -> int:
+    left = changes.drain(slot, running, slot.runtime["port"])
+    seconds = slot.runtime.get("stop_timeout", DEFAULT_STOP_TIMEOUT)
+    in_parallel(lambda found: changes.containers.stop(found.name, seconds), running)
+    return left
+
+
+def remove(changes: Changes, slots: t.Sequence[Slot]) -> Result:
+    """Remove the slots' containers."""
+    found = [one for slot in slots for one in changes.containers.find(slot.service, slot.slot)]
+    if not changes.dry:
+        in_parallel(lambda one: changes.containers.remove(one.name), found)
+    return _report([_action(one.name, "remove", "not wanted") for one in found])
+
+
+BRINGS_TO: t.Dict[str, t.Callable[[Changes, t.Sequence[Slot]], Result]] = {
+    "pulled": pull,
+    "started": start,
+    "stopped": stop,
+    "absent": remove,
+}

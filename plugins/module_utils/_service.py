@@ -1,0 +1,182 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# This module util is PRIVATE to the collection.
+"""One service as the inventory describes it, and everything that follows from it alone.
+
+The types and defaults of a service's settings live in ``roles/app/meta/argument_specs.yml``
+(entry point ``service``); this module takes settings that passed it, checks what a type cannot
+say (ranges, order, uniqueness) and derives names and addresses.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+import zlib
+from dataclasses import dataclass
+
+SLOTS = ("blue", "green")
+MAX_INSTANCES = 16
+BLOCKS = 399
+FIRST_PORT = 20000
+FIRST_FIXED = 512  # offset in the subnet: below are the gateway and dynamic addresses
+SUPPORTED_STRATEGIES = ("blue_green",)
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_HOSTNAME = re.compile(
+    r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
+)
+
+
+class ServiceError(Exception):
+    """A service's description is wrong; the text is one line and names the setting."""
+
+
+def other_slot(slot: str) -> str:
+    """The slot that is not ``slot``."""
+    return SLOTS[1 - SLOTS.index(slot)]
+
+
+def image_repository(image: str, registry: str) -> str:
+    """``image`` with ``registry`` in front, unless its first part already names a registry."""
+    first, slash, _rest = image.partition("/")
+    names_registry = slash and ("." in first or ":" in first or first == "localhost")
+    return image if names_registry or not registry else f"{registry}/{image}"
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What services of one installation share: names, network, registry."""
+
+    project: str = "tagadodo"
+    registry: str = "docker.io"
+    subnet: str = "10.213.0.0/16"
+
+    def address(self, offset: int) -> str:
+        """The ``offset``-th address of the subnet."""
+        return str(ipaddress.ip_network(self.subnet)[offset])
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service's name and its settings, defaults filled in (see ``argument_specs.yml``)."""
+
+    name: str
+    settings: t.Mapping[str, t.Any]
+
+    @property
+    def block(self) -> int:
+        """Which block of addresses its instances use: 0 to 398, stable for a name."""
+        chosen = self.settings.get("address_block")
+        return zlib.crc32(self.name.encode()) % BLOCKS if chosen is None else int(chosen)
+
+    @property
+    def hostnames(self) -> t.Tuple[str, ...]:
+        return tuple(self.settings["hostnames"])
+
+    @property
+    def secrets(self) -> t.Mapping[str, str]:
+        return {key: str(value) for key, value in (self.settings.get("secrets") or {}).items()}
+
+    @property
+    def public_settings(self) -> t.Dict[str, t.Any]:
+        """The settings without the values of secrets: what plans, ledgers and diffs may show."""
+        shown = dict(self.settings)
+        shown["secrets"] = sorted(self.settings.get("secrets") or {})
+        return shown
+
+    def repository(self, platform: Platform) -> str:
+        return image_repository(self.settings["image"], platform.registry)
+
+    def container(self, platform: Platform, slot: str, number: int) -> str:
+        return f"{platform.project}-{self.name}-{slot}-{number}"
+
+    def _place(self, slot: str, number: int) -> int:
+        return self.block * 2 * MAX_INSTANCES + SLOTS.index(slot) * MAX_INSTANCES + number - 1
+
+    def address(self, platform: Platform, slot: str, number: int) -> str:
+        """The fixed address of instance ``number`` (from 1) in the container network."""
+        return platform.address(FIRST_FIXED + self._place(slot, number))
+
+    def published_port(self, slot: str, number: int) -> int:
+        """The host port of that instance where proxies are on other hosts."""
+        return FIRST_PORT + self._place(slot, number)
+
+    def upstreams(self, platform: Platform, slot: str) -> t.List[str]:
+        """``host:port`` of every instance of ``slot`` on one host, for a proxy on that host."""
+        port = self.settings["port"]
+        count = self.settings["instances"]
+        return [f"{self.address(platform, slot, n)}:{port}" for n in range(1, count + 1)]
+
+
+def _between(value: int, low: int, high: int, what: str) -> t.List[str]:
+    return [] if low <= value <= high else [f"{what}: {value} is not between {low} and {high}"]
+
+
+def _share_problems(shares: t.Sequence[int]) -> t.Iterator[str]:
+    for share in shares:
+        yield from _between(share, 1, 100, "canary.shares")
+    if list(shares) != sorted(set(shares)):
+        yield f"canary.shares: {list(shares)} does not ascend; write each step's percent once, smallest first"
+    elif not shares or shares[-1] < 100:
+        yield f"canary.shares: {list(shares)} does not end with 100; the last step is all traffic"
+
+
+def _problems(name: str, settings: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    if not _NAME.fullmatch(name):
+        yield "the name may have lower-case letters, digits and dashes, 2 to 32 of them, and starts with a letter"
+    if not re.fullmatch(r"[^\s:@]+(:\d+/[^\s:@]+)?", settings["image"]):
+        yield f"image: {settings['image']!r} must be a repository without tag or digest; the tag is `version`"
+    if settings.get("version") is not None and not _TAG.fullmatch(settings["version"]):
+        yield f"version: {settings['version']!r} is not a valid image tag"
+    yield from _between(settings["port"], 1, 65535, "port")
+    yield from _between(settings["instances"], 1, MAX_INSTANCES, "instances")
+    if settings.get("address_block") is not None:
+        yield from _between(settings["address_block"], 0, BLOCKS - 1, "address_block")
+    if not settings["hostnames"]:
+        yield "hostnames: at least one is needed, or nginx cannot serve it"
+    for hostname in settings["hostnames"]:
+        if not _HOSTNAME.fullmatch(hostname):
+            yield f"hostnames: {hostname!r} is not a host name (lower case, no scheme, no port, no path)"
+    for key in ("startup", "ready", "live", "full"):
+        if not settings["health"][key].startswith("/"):
+            yield f"health.{key}: {settings['health'][key]!r} must be a path that starts with /"
+    for key in ("bake", "drain", "stop_timeout"):
+        yield from _between(settings[key], 0, 86400, key)
+    if not re.fullmatch(
+        r"client|cookie:[A-Za-z0-9_]+|header:[A-Za-z0-9-]+", settings["route"]["sticky"]
+    ):
+        yield f"route.sticky: {settings['route']['sticky']!r} is not client, cookie:NAME or header:NAME"
+    yield from _share_problems(settings["canary"]["shares"])
+    both = sorted(set(settings["env"]) & set(settings["secrets"]))
+    if both:
+        yield f"env and secrets both set {', '.join(both)}; keep one"
+
+
+def check_services(services: t.Sequence[Service]) -> None:
+    """Check ranges and what services must not share.
+
+    Raises:
+        ServiceError: names the first problem as ``services.<name>.<setting>: <what to change>``.
+    """
+    hostnames: t.Dict[str, str] = {}
+    blocks: t.Dict[int, str] = {}
+    for service in services:
+        for problem in _problems(service.name, service.settings):
+            raise ServiceError(f"services.{service.name}.{problem}")
+        for hostname in service.hostnames:
+            first = hostnames.setdefault(hostname, service.name)
+            if first != service.name:
+                raise ServiceError(
+                    f"services.{service.name}.hostnames: {hostname} already belongs to services.{first};"
+                    " a host name leads to one service"
+                )
+        first = blocks.setdefault(service.block, service.name)
+        if first != service.name:
+            raise ServiceError(
+                f"services.{service.name}.address_block: same block ({service.block}) as services.{first};"
+                f" set address_block of one of them to a free number below {BLOCKS}"
+            )

@@ -1,0 +1,104 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# This module util is PRIVATE to the collection.
+"""One screen that says what is live and what was released last."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Record
+from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import HostView
+from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS
+
+Row = t.Tuple[str, ...]
+
+HEADINGS: Row = ("SERVICE", "HOST", "SLOT", "VERSION", "TRAFFIC", "INSTANCES", "HEALTH")
+HISTORY: Row = ("RELEASE (UTC)", "SERVICE", "VERSION", "OUTCOME")
+
+
+def table(headings: Row, rows: t.Sequence[Row]) -> t.List[str]:
+    """Left-aligned columns as wide as their widest cell."""
+    widths = [max(len(row[i]) for row in (headings, *rows)) for i in range(len(headings))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+        for row in (headings, *rows)
+    ]
+
+
+def _health(containers: t.Sequence[t.Mapping[str, t.Any]]) -> str:
+    running = [c for c in containers if c["running"]]
+    if not running:
+        return "stopped"
+    worst = sorted({c["health"] or "no check" for c in running}, key=_badness)
+    return worst[0]
+
+
+def _badness(health: str) -> int:
+    order = ("unhealthy", "starting", "no check", "healthy")
+    return order.index(health) if health in order else 0
+
+
+def _slot_row(view: HostView, service: str, slot: str, share: t.Optional[int]) -> t.Optional[Row]:
+    containers = view.slot(service, slot)
+    if not containers:
+        return None
+    running = sum(1 for c in containers if c["running"])
+    versions = "/".join(sorted({str(c["version"]) for c in containers}))
+    traffic = "?" if share is None else f"{share if slot == SLOTS[1] else 100 - share} %"
+    return (
+        service,
+        view.name,
+        slot,
+        versions,
+        traffic,
+        f"{running} of {len(containers)} run",
+        _health(containers),
+    )
+
+
+def _share(views: t.Sequence[HostView], service: str) -> t.Optional[int]:
+    shares = {view.shares[service] for view in views if service in view.shares}
+    return shares.pop() if len(shares) == 1 else None
+
+
+def _history(views: t.Sequence[HostView], limit: int) -> t.List[Row]:
+    records: t.Dict[t.Tuple[str, str], Record] = {}
+    for view in views:
+        for service, known in view.releases.items():
+            for record in known:
+                records[(str(record["release"]), service)] = record
+    newest = sorted(records.items(), reverse=True)[:limit]
+    return [
+        (release, service, str(record.get("version", "?")), _outcome(record))
+        for (release, service), record in newest
+    ]
+
+
+def _outcome(record: Record) -> str:
+    told = str(record.get("outcome", "?")).replace("_", " ")
+    if record.get("kind") == "rollback":
+        told += ", a rollback"
+    return f"{told}: {record['reason']}" if record.get("reason") else told
+
+
+def screen(views: t.Sequence[HostView], limit: int = 10) -> t.List[str]:
+    """The status of all hosts as lines of text.
+
+    Args:
+        limit: how many of the last releases are listed.
+    """
+    names = sorted(
+        {c["service"] for view in views for c in view.containers}
+        | {s for v in views for s in v.shares}
+    )
+    rows: t.List[Row] = []
+    for service in names:
+        share = _share(views, service)
+        found = [_slot_row(view, service, slot, share) for view in views for slot in SLOTS]
+        shown = [row for row in found if row is not None]
+        rows += shown or [(service, "-", "-", "-", "-", "nothing released", "-")]
+    lines = table(HEADINGS, rows) if rows else ["No service is set up yet; run site.yml."]
+    history = _history(views, limit)
+    return lines + (["", *table(HISTORY, history)] if history else [])

@@ -1,0 +1,151 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: instances
+version_added: 0.1.0
+short_description: Pull, start, stop or remove the containers of slots
+description:
+  - Brings all given slots of a host to one state in one call.
+  - With O(state=started) exactly the given instances run in a slot, each at its fixed address. Containers that
+    already run as described are left alone.
+  - Every container is hardened. It runs as a user without privileges, with all capabilities dropped but those
+    the service keeps, without a way to new privileges, with a read-only root file system unless the service
+    says otherwise, and with limits on memory, processes and logs.
+extends_documentation_fragment:
+  - tagadodo.deploy._deploy.ENGINE
+  - tagadodo.deploy._deploy.STATE
+  - tagadodo.deploy._deploy.CHANGES
+options:
+  state:
+    description:
+      - V(pulled) makes the images of O(slots) present, by digest.
+      - V(started) makes the instances run.
+      - V(stopped) waits until the connections of the instances have ended, O(slots[].drain) seconds at most,
+        then stops them. The containers stay, ready to be started again.
+      - V(absent) removes them.
+    type: str
+    choices: [pulled, started, stopped, absent]
+    default: started
+  slots:
+    description: The slots, as the plan of a release describes them.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      service: {description: Name of the service., type: str, required: true}
+      slot: {description: Which slot., type: str, required: true, choices: [blue, green]}
+      release: {description: Release the slot is to hold., type: str, default: ""}
+      version: {description: Version the slot is to hold., type: str, default: ""}
+      image: {description: Image by digest (C(repository@sha256:…))., type: str, default: ""}
+      runtime: {description: 'Settings that shape a container: port, env, resources, security, stop_timeout.', type: dict}
+      instances:
+        description: The containers.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name: {description: Name of the container., type: str, required: true}
+          number: {description: Number in the slot, from 1., type: int, required: true}
+          address: {description: Fixed address in O(network)., type: str, required: true}
+      drain: {description: Seconds that open connections are waited for when stopping., type: int, default: 0}
+  secrets:
+    description: Secret environment of the containers, by service.
+    type: dict
+    default: {}
+  network:
+    description: Bridge network in which the instances have their addresses.
+    type: str
+    default: tagadodo
+author:
+  - Taga Dodo deploy contributors (@tagadodo)
+"""
+
+EXAMPLES = r"""
+---
+- name: Stop the old slot after its connections have ended
+  tagadodo.deploy.instances:
+    state: stopped
+    state_dir: /var/lib/tagadodo
+    slots:
+      - {service: backend, slot: blue, drain: 30}
+"""
+
+RETURN = r"""
+actions:
+  description: What was done (in check mode, would be done) to which container or image.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{what: tagadodo-backend-green-1, action: create, reason: missing}]
+drained:
+  description: Connections still open when a slot's containers were told to stop, by service.
+  returned: O(state=stopped)
+  type: dict
+  sample: {backend: 0}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import Containers
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
+from ansible_collections.tagadodo.deploy.plugins.module_utils._host import ensure_key, read_key
+from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import Slot
+from ansible_collections.tagadodo.deploy.plugins.module_utils._instances import (
+    BRINGS_TO,
+    Changes,
+)
+
+INSTANCE = {
+    "name": {"type": "str", "required": True},
+    "number": {"type": "int", "required": True},
+    "address": {"type": "str", "required": True},
+}
+SLOT = {
+    "service": {"type": "str", "required": True},
+    "slot": {"type": "str", "required": True, "choices": ["blue", "green"]},
+    "release": {"type": "str", "default": ""},
+    "version": {"type": "str", "default": ""},
+    "image": {"type": "str", "default": ""},
+    "runtime": {"type": "dict"},
+    "instances": {"type": "list", "elements": "dict", "default": [], "options": INSTANCE},
+    "drain": {"type": "int", "default": 0},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state": {
+                "type": "str",
+                "default": "started",
+                "choices": ["pulled", "started", "stopped", "absent"],
+            },
+            "project": {"type": "str", "default": "tagadodo"},
+            "state_dir": {"type": "path", "required": True},
+            "slots": {"type": "list", "elements": "dict", "required": True, "options": SLOT},
+            "secrets": {"type": "dict", "default": {}, "no_log": True},
+            "network": {"type": "str", "default": "tagadodo"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    slots = [Slot.parse(raw, params["secrets"].get(raw["service"], {})) for raw in params["slots"]]
+    key_of = read_key if module.check_mode else ensure_key
+    try:
+        containers = Containers(connect(), params["project"], params["network"])
+        changes = Changes(
+            containers, params["project"], key_of(params["state_dir"]), module.check_mode
+        )
+        result = BRINGS_TO[params["state"]](changes, slots)
+    except EngineError as error:
+        module.fail_json(msg=str(error), exception=error)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

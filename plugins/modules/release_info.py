@@ -1,0 +1,131 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release_info
+version_added: 0.1.0
+short_description: Read what is live, and what has been released, on a host
+description:
+  - Reads in one call what a release is planned from. The containers of both slots, the traffic share of
+    each service, the ledger, the digests that tags name, and the fingerprint the wanted settings would have.
+extends_documentation_fragment:
+  - tagadodo.deploy._deploy.ENGINE
+  - tagadodo.deploy._deploy.STATE
+  - tagadodo.deploy._deploy.INFO
+options:
+  runtimes:
+    description: The wanted settings of each service that shape its containers, by service.
+    type: dict
+    default: {}
+  secrets:
+    description: Their secret settings, by service. Only a keyed hash of them is made.
+    type: dict
+    default: {}
+  tags:
+    description: C(repository:tag) names to resolve to digests, in the registry, else in the host's own images.
+    type: list
+    elements: str
+    default: []
+  limit:
+    description: Releases of each service that are returned, newest first.
+    type: int
+    default: 20
+author:
+  - Taga Dodo deploy contributors (@tagadodo)
+"""
+
+EXAMPLES = r"""
+---
+- name: Read what is live
+  tagadodo.deploy.release_info:
+    state_dir: /var/lib/tagadodo
+  register: host
+"""
+
+RETURN = r"""
+containers:
+  description: Every container of every slot.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {name: tagadodo-backend-blue-1, service: backend, slot: blue, running: true, version: 1.0.0,
+       release: 20261122-231530-1.0.0, image: "tagadodo/backend@sha256:0123", fingerprint: 0123456789abcdef,
+       status: Up 2 minutes (healthy), health: healthy, started_at: "1795389330"}
+shares:
+  description: Percent of traffic on green for each service that nginx on this host serves.
+  returned: success
+  type: dict
+  sample: {backend: 100}
+releases:
+  description: Records of the ledger by service, newest first.
+  returned: success
+  type: dict
+  sample: {backend: [{release: 20261122-231530-1.0.0, version: 1.0.0, outcome: succeeded}]}
+fingerprints:
+  description: Fingerprint that containers with the wanted settings would have, by service.
+  returned: success
+  type: dict
+  sample: {backend: 0123456789abcdef}
+images:
+  description: What each of O(tags) names. RV(images.digest) is missing where RV(images.error) says why.
+  returned: success
+  type: dict
+  sample: {"tagadodo/backend:1.1.0": {digest: "sha256:0123", source: registry}}
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import Containers
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
+from ansible_collections.tagadodo.deploy.plugins.module_utils._host import read_key, resolve_tags
+from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import fingerprint
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger, LedgerError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import read_shares
+
+
+def read_host(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Everything this host can say, without changing it."""
+    client = connect()
+    ledger = Ledger(params["state_dir"])
+    key = read_key(params["state_dir"])
+    return {
+        "containers": [
+            found.summary() for found in Containers(client, params["project"], "").find()
+        ],
+        "shares": read_shares(params["state_dir"]),
+        "releases": {name: ledger.read(name)[: params["limit"]] for name in ledger.services()},
+        "fingerprints": {
+            name: fingerprint(key, runtime, params["secrets"].get(name, {}))
+            for name, runtime in params["runtimes"].items()
+        },
+        "images": resolve_tags(client, params["tags"]),
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "project": {"type": "str", "default": "tagadodo"},
+            "state_dir": {"type": "path", "required": True},
+            "runtimes": {"type": "dict", "default": {}},
+            "secrets": {"type": "dict", "default": {}, "no_log": True},
+            "tags": {"type": "list", "elements": "str", "default": []},
+            "limit": {"type": "int", "default": 20},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(changed=False, **read_host(module.params))
+    except (EngineError, LedgerError) as error:
+        module.fail_json(msg=str(error), exception=error)
+
+
+if __name__ == "__main__":
+    main()

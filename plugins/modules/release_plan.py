@@ -1,0 +1,110 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# The work is done by the action plugin of the same name; this file documents it.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release_plan
+version_added: 0.1.0
+short_description: Plan a release from what every host reported
+description:
+  - Decides once, for the whole environment, what a release or rollback will do, shows it in plain words and
+    returns it as the arguments of the modules that carry it out.
+  - Runs on the controller and changes nothing.
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    details: In check mode the plan counts as changed when carrying it out would change something.
+  diff_mode:
+    support: full
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+options:
+  kind:
+    description:
+      - V(deploy) makes versions live. V(first) does so only for services that have nothing live.
+      - V(rollback) goes back to the last good release, or to the last good one of O(version).
+    type: str
+    choices: [deploy, first, rollback]
+    default: deploy
+  services:
+    description: The services as the inventory describes them, without the values of secrets.
+    type: dict
+    required: true
+  only:
+    description: Names of services that are asked for, as list or text with commas. All when empty.
+    type: raw
+  version:
+    description: Version that is asked for instead of the described ones.
+    type: str
+  hosts:
+    description: Results of M(tagadodo.deploy.release_info) by host.
+    type: dict
+    required: true
+  app:
+    description: Hosts that run instances.
+    type: list
+    elements: str
+    required: true
+  proxy:
+    description: Hosts that run nginx.
+    type: list
+    elements: str
+    required: true
+  platform:
+    description: Names and network of the installation (C(project), C(registry), C(subnet)).
+    type: dict
+    required: true
+  endpoint:
+    description: Where a proxy reaches its own nginx (C(address), C(https_port), C(ca_file), C(token_file)).
+    type: dict
+    required: true
+author:
+  - Taga Dodo deploy contributors (@tagadodo)
+"""
+
+EXAMPLES = r"""
+---
+- name: Plan the release
+  tagadodo.deploy.release_plan:
+    services: "{{ services | tagadodo.deploy.public_services }}"
+    version: 1.1.0
+    hosts: {web1: "{{ release_host }}"}
+    app: [web1]
+    proxy: [web1]
+    platform: {project: tagadodo, registry: docker.io, subnet: 10.213.0.0/16}
+    endpoint: {address: 127.0.0.1, https_port: 443, ca_file: "", token_file: /var/lib/tagadodo/nginx/probe_token}
+  register: plan
+"""
+
+RETURN = r"""
+release:
+  description: Name of the release, its UTC time.
+  returned: success
+  type: str
+  sample: 20261122-231530
+changes:
+  description: Whether there is anything to do.
+  returned: success
+  type: bool
+  sample: true
+services:
+  description: What happens to each service.
+  returned: success
+  type: dict
+  sample: {backend: {action: release, version: 1.1.0, slot: green}}
+start:
+  description: Slots to start, as O(tagadodo.deploy.instances#module:slots).
+  returned: success
+  type: list
+  elements: dict
+shares:
+  description: Traffic shares to set, as O(tagadodo.deploy.traffic_shift#module:shares).
+  returned: success
+  type: dict
+  sample: {backend: {green: 100}}
+"""

@@ -1,0 +1,53 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# The work is done by the action plugin of the same name; this file documents it.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_check
+version_added: 0.1.0
+short_description: Check the description of services before anything is touched
+description:
+  - Checks types, ranges and what services must not share, and that what is asked for is described.
+  - Runs on the controller. A mistake is reported in one line that names the setting and says what to change.
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+  diff_mode:
+    support: N/A
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+options:
+  services:
+    description: The services as the inventory describes them, without the values of secrets.
+    type: dict
+    required: true
+  only:
+    description: Names of services that are asked for, as list or text with commas. All when empty.
+    type: raw
+  version:
+    description: Version that is asked for instead of the described ones.
+    type: str
+author:
+  - Taga Dodo deploy contributors (@tagadodo)
+"""
+
+EXAMPLES = r"""
+---
+- name: Check the description of every service
+  tagadodo.deploy.service_check:
+    services: "{{ services | tagadodo.deploy.public_services }}"
+"""
+
+RETURN = r"""
+names:
+  description: The services that are asked for.
+  returned: success
+  type: list
+  elements: str
+  sample: [backend, frontend]
+"""

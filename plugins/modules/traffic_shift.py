@@ -1,0 +1,126 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: traffic_shift
+version_added: 0.1.0
+short_description: Move traffic between the blue and the green slot of services
+description:
+  - Sets which percentage of clients each slot of a service gets on this proxy, without a reload and without
+    losing a request.
+  - nginx looks the split up for every request in O(state_dir), where a shift is one rename. The module then asks
+    nginx itself where each of the 100 buckets of clients goes, and fails if nginx does not follow.
+  - All services of one call are shifted, or none. When nginx does not follow, the former shares are put back.
+  - Shares grow monotonically. A client that is on green at 10 % stays there at 25 %.
+extends_documentation_fragment:
+  - tagadodo.deploy._deploy.STATE
+  - tagadodo.deploy._deploy.CHANGES
+options:
+  shares:
+    description:
+      - Percent of traffic by service and slot. One slot is enough, the other gets the rest. When both are given
+        they make 100.
+    type: dict
+    required: true
+  control_url:
+    description: Where the control server of nginx listens.
+    type: str
+    default: http://127.0.0.1:10080
+  timeout:
+    description: Seconds nginx is given to agree.
+    type: int
+    default: 10
+author:
+  - Taga Dodo deploy contributors (@tagadodo)
+"""
+
+EXAMPLES = r"""
+---
+- name: Move all traffic of the backend to green
+  tagadodo.deploy.traffic_shift:
+    state_dir: /var/lib/tagadodo
+    shares:
+      backend:
+        green: 100
+
+- name: Let a tenth of the clients try the new slots
+  tagadodo.deploy.traffic_shift:
+    state_dir: /var/lib/tagadodo
+    shares:
+      backend: {blue: 90, green: 10}
+      frontend: {green: 10}
+"""
+
+RETURN = r"""
+before:
+  description: Percent of traffic by service and slot before the shift.
+  returned: success
+  type: dict
+  sample: {backend: {blue: 100, green: 0}}
+after:
+  description: Percent of traffic by service and slot now (in check mode, as it would be).
+  returned: success
+  type: dict
+  sample: {backend: {blue: 0, green: 100}}
+seconds:
+  description: How long it took until nginx confirmed the shift.
+  returned: success
+  type: float
+  sample: 0.021
+"""
+
+import time
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import (
+    Nginx,
+    Shifter,
+    TrafficDirectory,
+    TrafficError,
+    by_slot,
+    describe,
+    parse_shares,
+)
+
+
+def shift(params: t.Mapping[str, t.Any], dry: bool) -> t.Dict[str, t.Any]:
+    """Move the traffic and say what moved."""
+    start = time.monotonic()
+    wanted = parse_shares(params["shares"])
+    nginx = Nginx(params["control_url"])
+    directory = TrafficDirectory.of(params["state_dir"])
+    shifter = Shifter(directory, nginx, params["timeout"], time.monotonic, time.sleep)
+    done = shifter.shift(wanted, dry)
+    nginx.close()
+    return {
+        "changed": done.changed,
+        "before": by_slot(done.before),
+        "after": by_slot(done.after),
+        "seconds": round(time.monotonic() - start, 3),
+        "diff": {"before": describe(done.before), "after": describe(done.after)},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state_dir": {"type": "path", "required": True},
+            "shares": {"type": "dict", "required": True},
+            "control_url": {"type": "str", "default": "http://127.0.0.1:10080"},
+            "timeout": {"type": "int", "default": 10},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**shift(module.params, module.check_mode))
+    except (TrafficError, OSError) as error:
+        module.fail_json(msg=str(error), exception=error)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# This plugin util is PRIVATE to the collection.
+"""Read the inventory's ``services``: types and defaults from the role's argument specs."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import typing as t
+
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
+    Service,
+    ServiceError,
+    check_services,
+)
+
+_SPECS = pathlib.Path(__file__).resolve().parents[2] / "roles/app/meta/argument_specs.yml"
+
+
+@functools.lru_cache(maxsize=1)
+def service_options() -> dict[str, t.Any]:
+    """The options of one service, as argument spec."""
+    return t.cast(
+        "dict[str, t.Any]",
+        yaml.safe_load(_SPECS.read_text(encoding="utf-8"))["argument_specs"]["service"]["options"],
+    )
+
+
+def parse_services(raw: object) -> tuple[Service, ...]:
+    """Every described service, defaults filled in.
+
+    Raises:
+        ServiceError: the first mistake, in one line that names the setting.
+    """
+    if not isinstance(raw, dict) or not raw:
+        raise ServiceError(
+            "services: none described; say in the inventory what to deploy, for example"
+            " services: {backend: {image: …, port: 3000, hostnames: […]}}"
+        )
+    services = tuple(
+        Service(str(name), _validated(str(name), entry)) for name, entry in raw.items()
+    )
+    check_services(services)
+    return services
+
+
+def _validated(name: str, entry: object) -> dict[str, t.Any]:
+    if not isinstance(entry, dict):
+        raise ServiceError(f"services.{name}: expected settings such as image, port and hostnames")
+    if not name or "image" not in entry:
+        raise ServiceError(f"services.{name}.image: missing; name the image without its tag")
+    result = ArgumentSpecValidator(service_options()).validate(entry)
+    if result.error_messages:
+        raise ServiceError(f"services.{name}: {'; '.join(result.error_messages)}")
+    return t.cast("dict[str, t.Any]", result.validated_parameters)
+
+
+def as_names(value: object) -> tuple[str, ...]:
+    """Names given as a list or as text with commas; empty text means none."""
+    if not value:
+        return ()
+    parts = value.split(",") if isinstance(value, str) else t.cast("t.Iterable[object]", value)
+    return tuple(str(part).strip() for part in parts)
+
+
+def select_services(
+    services: tuple[Service, ...], only: object, version: object
+) -> tuple[Service, ...]:
+    """The services that are asked for, with the version that is asked for.
+
+    Raises:
+        ServiceError: a name is not described, or a service has no version.
+    """
+    names = as_names(only)
+    known = [service.name for service in services]
+    for name in names:
+        if name not in known:
+            raise ServiceError(
+                f"service: {name} is not described; known services: {', '.join(known)}"
+            )
+    chosen = tuple(
+        Service(
+            service.name,
+            {**service.settings, "version": str(version or service.settings["version"] or "")},
+        )
+        for service in services
+        if not names or service.name in names
+    )
+    for service in chosen:
+        if not service.settings["version"]:
+            raise ServiceError(
+                f"services.{service.name}.version: no version to deploy; give -e version=… or set it"
+            )
+    check_services(chosen)
+    return chosen
