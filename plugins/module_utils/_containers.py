@@ -10,6 +10,12 @@ import re
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import (
+    container_state,
+    engine_errors,
+    has_image,
+    remove,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import (
     LABEL,
     Found,
@@ -61,7 +67,8 @@ class Containers:
         labels = [f"{LABEL}project={self._project}"]
         labels += [f"{LABEL}service={service}"] if service else [f"{LABEL}service"]
         labels += [f"{LABEL}slot={slot}"] if slot else []
-        rows = self._api.containers(all=True, filters={"label": labels})
+        with engine_errors("listing containers"):
+            rows = self._api.containers(all=True, filters={"label": labels})
         return sorted((self._found(row) for row in rows), key=lambda found: found.name)
 
     @staticmethod
@@ -78,20 +85,21 @@ class Containers:
         )
 
     def has_image(self, image: str) -> bool:
-        import docker.errors
-
-        try:
-            self._client.images.get(image)
-        except docker.errors.ImageNotFound:
-            return False
-        return True
+        return has_image(self._client, image)
 
     def pull(self, image: str) -> None:
         """Fetch ``repository@digest`` with the credentials this host's docker has."""
-        self._client.images.pull(image)
+        with engine_errors(f"pulling {image}"):
+            self._client.images.pull(image)
 
     def create(self, wanted: Slot, instance: Instance, mark: str) -> None:
         """Create and start one instance with its fixed address, limits and hardening."""
+        with engine_errors(f"creating container {instance.name}"):
+            made = self._create(wanted, instance, mark)
+        with engine_errors(f"starting container {instance.name}"):
+            self._api.start(made["Id"])
+
+    def _create(self, wanted: Slot, instance: Instance, mark: str) -> t.Any:
         runtime, resources, security = (
             wanted.runtime,
             wanted.runtime["resources"],
@@ -123,7 +131,7 @@ class Containers:
             **{key: str(value) for key, value in runtime["env"].items()},
             **wanted.secrets,
         }
-        made = self._api.create_container(
+        return self._api.create_container(
             image=wanted.image,
             name=instance.name,
             hostname=instance.name,
@@ -133,17 +141,18 @@ class Containers:
             host_config=host,
             networking_config=self._api.create_networking_config({self._network: endpoint}),
         )
-        self._api.start(made["Id"])
 
     def start(self, name: str) -> None:
-        self._api.start(name)
+        with engine_errors(f"starting container {name}"):
+            self._api.start(name)
 
     def stop(self, name: str, seconds: int) -> None:
         """Send the stop signal and wait up to ``seconds`` before the process is killed."""
-        self._api.stop(name, timeout=seconds)
+        with engine_errors(f"stopping container {name}"):
+            self._api.stop(name, timeout=seconds)
 
     def remove(self, name: str) -> None:
-        self._api.remove_container(name, force=True, v=True)
+        remove(self._client, name)
 
     def open_connections(self, name: str, port: int) -> t.Optional[int]:
         """Established connections to ``port`` inside a running container.
@@ -151,7 +160,7 @@ class Containers:
         Returns:
             None where the host does not let us see (then the whole drain time is waited).
         """
-        pid = self._api.inspect_container(name)["State"].get("Pid") or 0
+        pid = container_state(self._client, name).pid
         try:
             tables = []
             for family in ("tcp", "tcp6"):

@@ -118,6 +118,11 @@ class ServicePlan:
         return self.action in ("release", "restore")
 
     @property
+    def stays_warm(self) -> bool:
+        """Whether the slot that is left goes on running after this release."""
+        return self.action == "release" and bool(self.service.settings["keep_warm"])
+
+    @property
     def changes(self) -> bool:
         return self.action != "keep"
 
@@ -319,18 +324,17 @@ def describe(plan: ServicePlan, warm: bool = False) -> t.List[str]:
         lines.append(f"  pull    {plan.image}")
         if settings.get("migrations"):
             lines.append("  migrate what is pending, once, from the new image")
-    lines.append(
-        f"  {'keep' if warm else 'start'}    {count} in {plan.slot}"
-        + (", still warm" if warm else "")
-    )
+    verb = "keep " if warm else "start"
+    lines.append(f"  {verb}   {count} in {plan.slot}" + (", still warm" if warm else ""))
     health = settings["health"]
-    lines.append(
-        f"  prove   {health['ready']} and {health['full']} say ready and {plan.version}, then through nginx"
-    )
+    lines.append(f"  prove   {health['ready']} and {health['full']} say ready and {plan.version}")
     lines.append(f"  shift   100 % of traffic to {plan.slot}")
     if plan.action == "release":
         lines.append(f"  watch   for {settings['bake']} s, {plan.live} warm")
-    lines.append(
-        f"  stop    {plan.live} once its connections have ended, after {settings['drain']} s at most"
-    )
+    if plan.stays_warm:
+        lines.append(f"  keep    {plan.live} warm until the next release")
+    else:
+        lines.append(
+            f"  stop    {plan.live} once its connections have ended, after {settings['drain']} s at most"
+        )
     return lines

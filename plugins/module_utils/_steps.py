@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import runtime_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
@@ -86,6 +86,11 @@ def proxy_target(plan: ServicePlan, endpoint: Endpoint, slot: str = "") -> Data:
     }
 
 
+def as_before(plan: ServicePlan) -> ServicePlan:
+    """What users get when the plan is given up."""
+    return replace(plan, version=plan.before["version"] if plan.before else "")
+
+
 def _record(plan: ServicePlan) -> Data:
     facts: Data = {
         "kind": "rollback" if plan.action == "restore" else "release",
@@ -139,12 +144,17 @@ def steps(
         "prove": [target for p in starting for target in direct_targets(p, platform)],
         "prove_proxy": [proxy_target(p, endpoint, p.slot) for p in starting],
         "verify": [proxy_target(p, endpoint) for p in plans],
+        "verify_back": [proxy_target(as_before(p), endpoint) for p in moving if p.before],
         "shares": {p.service.name: {p.slot: 100} for p in moving},
         "shares_back": {
             name: {"green": share, "blue": 100 - share} for name, share in back.items()
         },
         "watch": max((p.service.settings["bake"] for p in moving), default=0),
-        "leave": [_left_slot(p, other_slot(p.slot), p.service.settings["drain"]) for p in moving],
+        "leave": [
+            _left_slot(p, other_slot(p.slot), p.service.settings["drain"])
+            for p in moving
+            if not p.stays_warm
+        ],
         "abandon": [_left_slot(p, p.slot, 0) for p in moving],
         "warm": all(is_warm(fleet, p) for p in moving),
         "records": [_record(p) for p in moving],

@@ -43,10 +43,19 @@ def parse_services(raw: object) -> tuple[Service, ...]:
             " services: {backend: {image: …, port: 3000, hostnames: […]}}"
         )
     services = tuple(
-        Service(str(name), _validated(str(name), entry)) for name, entry in raw.items()
+        Service(str(name), _validated(str(name), _plain(entry))) for name, entry in raw.items()
     )
     check_services(services)
     return services
+
+
+def _plain(value: object) -> object:
+    """The value with its templates resolved: the inventory's containers do that when read."""
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    return value
 
 
 def _validated(name: str, entry: object) -> dict[str, t.Any]:

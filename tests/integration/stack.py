@@ -1,0 +1,183 @@
+"""A whole installation of its own on this machine, driven by the commands a user types."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import typing as t
+from dataclasses import dataclass, field
+
+import docker
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SERVICES_FILE = ROOT / "inventories/dev/group_vars/all/main.yml"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a playbook: how it ended, what it printed and what it did."""
+
+    code: int
+    output: str
+    report: dict[str, t.Any]
+
+    @property
+    def changed(self) -> int:
+        return sum(host["changed"] for host in self.report["hosts"].values())
+
+    @property
+    def invocations(self) -> int:
+        """Remote module invocations of the host that had most."""
+        return max((host["invocations"] for host in self.report["hosts"].values()), default=0)
+
+    @property
+    def tasks(self) -> list[str]:
+        return [task["task"] for task in self.report["tasks"]]
+
+    @property
+    def reason(self) -> str:
+        """The last failure's message: what the operator reads last."""
+        return str(self.report["failures"][-1]["msg"]) if self.report["failures"] else ""
+
+
+@dataclass
+class Stack:
+    """An installation under its own project name, ports, network and secrets.
+
+    Attributes:
+        name: prefix of everything it makes; all of it is gone after ``destroy``.
+        registry: where the example's images and the stand-ins are, ``host:port``.
+    """
+
+    name: str
+    registry: str
+    work: pathlib.Path
+    subnet: str = "10.214.0.0/16"
+    https_port: int = field(default_factory=free_port)
+    http_port: int = field(default_factory=free_port)
+    control_port: int = field(default_factory=free_port)
+    extra: dict[str, t.Any] = field(default_factory=dict)
+
+    @property
+    def variables(self) -> dict[str, t.Any]:
+        return {
+            "deploy_project": self.name,
+            "deploy_registry": self.registry,
+            "deploy_subnet": self.subnet,
+            "deploy_https_port": self.https_port,
+            "deploy_http_port": self.http_port,
+            "deploy_control_port": self.control_port,
+            "dev_secrets_dir": str(self.work / "secrets"),
+            **self.extra,
+        }
+
+    @property
+    def state_dir(self) -> pathlib.Path:
+        return pathlib.Path("/var/lib") / self.name
+
+    @property
+    def config_dir(self) -> pathlib.Path:
+        return pathlib.Path("/etc") / self.name
+
+    @property
+    def log_dir(self) -> pathlib.Path:
+        return pathlib.Path("/var/log") / self.name
+
+    @property
+    def ca_file(self) -> pathlib.Path:
+        return self.config_dir / "nginx/tls/ca.pem"
+
+    def play(self, playbook: str, *arguments: str, **extra: t.Any) -> Run:
+        """Type ``ansible-playbook <playbook>.yml -i inventories/dev …`` at the repository's root."""
+        overlay = self.work / "overlay.json"
+        overlay.write_text(json.dumps({**self.variables, **extra}))
+        report = self.work / "report.json"
+        report.unlink(missing_ok=True)
+        command = [
+            str(pathlib.Path(sys.executable).parent / "ansible-playbook"),
+            f"{playbook}.yml",
+            "-i",
+            "inventories/dev",
+            "-e",
+            f"@{overlay}",
+            *arguments,
+        ]
+        environment = {
+            **os.environ,
+            "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/integration/plugins/callback"),
+            "ANSIBLE_CALLBACKS_ENABLED": "invocations",
+            "ANSIBLE_NOCOLOR": "1",
+            "INVOCATIONS_FILE": str(report),
+        }
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        empty: dict[str, t.Any] = {"hosts": {}, "tasks": [], "failures": [], "recap": {}}
+        known = json.loads(report.read_text()) if report.exists() else empty
+        (self.work / f"{playbook}.log").write_text(done.stdout + done.stderr)
+        return Run(done.returncode, done.stdout + done.stderr, known)
+
+    def containers(self) -> dict[str, t.Any]:
+        """Every container of this installation by its name without the prefix."""
+        prefix = f"{self.name}-"
+        found = docker.from_env().containers.list(all=True, filters={"name": f"^/?{prefix}"})
+        return {c.name.removeprefix(prefix): c for c in found}
+
+    def running(self, service: str, slot: str) -> list[str]:
+        return sorted(
+            name
+            for name, c in self.containers().items()
+            if name.startswith(f"{service}-{slot}-") and c.status == "running"
+        )
+
+    def green_share(self, service: str) -> int:
+        return len(list((self.state_dir / "traffic" / service / "green").glob("*")))
+
+    def records(self, service: str) -> list[dict[str, t.Any]]:
+        """The ledger, oldest first."""
+        return [
+            json.loads(path.read_text())
+            for path in sorted((self.state_dir / "releases" / service).glob("[!.]*.json"))
+        ]
+
+    def snapshot(self) -> dict[str, t.Any]:
+        """What a check must not change: containers, files, ledger, images."""
+        client = docker.from_env()
+        files = {
+            str(path): (path.lstat().st_mtime_ns, path.lstat().st_size, path.lstat().st_mode)
+            for base in (self.state_dir, self.config_dir)
+            for path in sorted(base.rglob("*"))
+        }
+        containers = {
+            name: (c.id, c.status, c.attrs["State"]["StartedAt"])
+            for name, c in self.containers().items()
+        }
+        return {
+            "containers": containers,
+            "files": files,
+            "images": sorted(i.id for i in client.images.list(all=True)),
+            "volumes": sorted(v.name for v in client.volumes.list()),
+        }
+
+    def destroy(self) -> None:
+        """Remove every container, volume, network, directory of this installation."""
+        client = docker.from_env()
+        for container in self.containers().values():
+            container.remove(force=True, v=True)
+        for volume in client.volumes.list(filters={"name": self.name}):
+            volume.remove(force=True)
+        for network in client.networks.list(names=[f"^{self.name}$"]):
+            network.remove()
+        for folder in (self.state_dir, self.config_dir, self.log_dir):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,57 @@
+"""The status screen."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import HostView
+from ansible_collections.tagadodo.deploy.plugins.module_utils._status import screen
+
+
+def container(slot: str, version: str, **more: t.Any) -> dict[str, t.Any]:
+    facts = {"service": "backend", "slot": slot, "version": version, "running": True}
+    return {**facts, "health": "healthy", **more}
+
+
+def test_one_line_a_slot_and_the_last_releases() -> None:
+    view = HostView(
+        name="web1",
+        containers=(
+            container("blue", "1.0.0", running=False),
+            container("green", "1.1.0"),
+            container("green", "1.1.0", health="unhealthy"),
+        ),
+        shares={"backend": 100},
+        releases={
+            "backend": [
+                {"release": "20261122-2", "version": "1.2.0", "outcome": "failed", "reason": "never ready"},
+                {"release": "20261122-1", "version": "1.1.0", "outcome": "succeeded"},
+            ]
+        },
+    )
+    assert screen([view]) == [
+        "SERVICE  HOST  SLOT   VERSION  TRAFFIC  INSTANCES   HEALTH",
+        "backend  web1  blue   1.0.0    0 %      0 of 1 run  stopped",
+        "backend  web1  green  1.1.0    100 %    2 of 2 run  unhealthy",
+        "",
+        "RELEASE (UTC)  SERVICE  VERSION  OUTCOME",
+        "20261122-2     backend  1.2.0    failed: never ready",
+        "20261122-1     backend  1.1.0    succeeded",
+    ]
+
+
+def test_a_service_nobody_released_is_shown() -> None:
+    assert "nothing released" in screen([HostView("web1", shares={"backend": 0})])[1]
+
+
+def test_an_empty_host() -> None:
+    assert screen([HostView("web1")]) == ["No service is set up yet; run site.yml."]
+
+
+def test_proxies_that_disagree_show_no_share() -> None:
+    green = (container("green", "1.1.0"),)
+    views = [
+        HostView("web1", containers=green, shares={"backend": 100}),
+        HostView("web2", shares={"backend": 0}),
+    ]
+    assert "  ?  " in screen(views)[1]
