@@ -1,0 +1,26 @@
+import type { NextFunction, Request, Response } from 'express';
+import type { Faults } from './settings.js';
+
+/** Slows and breaks answers of the API as asked for. Health answers are never touched. */
+export function injectFaults(faults: Faults, random: () => number = Math.random) {
+  return (request: Request, response: Response, next: NextFunction): void => {
+    if (/^\/health(\/|$)/.test(request.path)) {
+      next();
+      return;
+    }
+    const answer = () => {
+      if (random() * 100 >= faults.errorPercent) next();
+      else response.status(500).json({ statusCode: 500, message: 'FAULT_ERROR_PERCENT' });
+    };
+    if (faults.latencyMs > 0) setTimeout(answer, faults.latencyMs);
+    else answer();
+  };
+}
+
+/** Dies like a program with a mistake in it: by an error that nobody catches. */
+export function scheduleCrash({ crashAfterSeconds }: Faults): void {
+  if (crashAfterSeconds === undefined) return;
+  setTimeout(() => {
+    throw new Error('FAULT_CRASH_AFTER');
+  }, crashAfterSeconds * 1_000).unref();
+}

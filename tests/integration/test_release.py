@@ -1,0 +1,210 @@
+"""From an empty host to a release, a check that tells the truth, a rollback, and nothing lost."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import ssl
+import threading
+import typing as t
+
+import yaml
+from stack import SERVICES_FILE, Stack
+from traffic import Target, Traffic, TrafficThread
+
+BUDGET_DEPLOY, BUDGET_UNCHANGED, BUDGET_ROLLBACK = 12, 5, 3
+
+
+def targets(stack: Stack) -> list[Target]:
+    api, admin = (
+        f"https://api.localhost:{stack.https_port}",
+        f"https://admin.localhost:{stack.https_port}",
+    )
+    return [
+        Target("get", f"{api}/version", name="api"),
+        Target("post", f"{api}/visits", name="api", executions="executions"),
+        Target("websocket", f"{api.replace('https', 'wss')}/ws", name="api"),
+        Target("get", f"{admin}/health", name="admin", version="none"),
+    ]
+
+
+def load(stack: Stack, seconds: float = 1200) -> TrafficThread:
+    return TrafficThread(
+        Traffic(
+            targets(stack),
+            ca=str(stack.ca_file),
+            connect=f"127.0.0.1:{stack.https_port}",
+            seconds=seconds,
+        )
+    )
+
+
+@contextlib.contextmanager
+def marked_shifts(stack: Stack, clients: TrafficThread) -> t.Iterator[None]:
+    """Put a mark into the clients' report each time the backend's traffic moves."""
+    link = stack.state_dir / "traffic/backend"
+    ended = threading.Event()
+
+    def watch() -> None:
+        known = os.readlink(link)
+        while not ended.wait(0.01):
+            if os.readlink(link) != known:
+                clients.mark("shift")
+                known = os.readlink(link)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def answer(stack: Stack, hostname: str, path: str) -> tuple[int, dict[str, t.Any]]:
+    context = ssl.create_default_context(cafile=str(stack.ca_file))
+    connection = http.client.HTTPSConnection(
+        hostname, stack.https_port, context=context, timeout=10
+    )
+    connection.request("GET", path)
+    response = connection.getresponse()
+    return response.status, json.loads(response.read())
+
+
+def live_version(stack: Stack) -> str:
+    return str(answer(stack, "api.localhost", "/health")[1]["version"])
+
+
+STEPS = (
+    "backend: ",
+    "frontend: ",
+    *(f"  {verb} " for verb in ("pull", "migrate", "start", "prove", "shift", "watch", "stop")),
+)
+
+
+def plan_in(output: str) -> list[str]:
+    """The plan's lines in a run's output, in order, each once."""
+    return list(dict.fromkeys(line for line in output.splitlines() if line.startswith(STEPS)))
+
+
+def described(**changes: t.Any) -> dict[str, t.Any]:
+    """The services of inventories/dev with other settings, as an operator would edit them."""
+    services = yaml.safe_load(SERVICES_FILE.read_text())["services"]
+    return {name: {**service, **changes} for name, service in services.items()}
+
+
+def test_check_on_an_empty_host_says_what_is_missing(empty: Stack) -> None:
+    run = empty.play("deploy", "--check", "--diff")
+    assert run.code != 0
+    assert "run site.yml first" in run.reason
+    assert empty.containers() == {}
+
+
+def test_site_brings_an_empty_host_to_a_first_release(stack: Stack) -> None:
+    assert live_version(stack) == "1.0.0"
+    assert answer(stack, "admin.localhost", "/health")[1]["version"] == "1.0.0"
+    assert stack.running("backend", "green") == ["backend-green-1", "backend-green-2"]
+
+
+def test_site_again_changes_nothing(stack: Stack) -> None:
+    run = stack.play("site")
+    assert (run.code, run.changed) == (0, 0), run.output
+
+
+def test_an_unchanged_deploy_changes_nothing(stack: Stack) -> None:
+    before = stack.snapshot()
+    run = stack.play("deploy")
+    assert (run.code, run.changed) == (0, 0), run.output
+    assert run.invocations <= BUDGET_UNCHANGED
+    assert stack.snapshot() == before
+
+
+def test_the_check_prints_the_plan_and_changes_nothing_then_the_same_is_done(stack: Stack) -> None:
+    before = stack.snapshot()
+    check = stack.play("deploy", "-e", "version=1.1.0", "--check", "--diff")
+    assert check.code == 0, check.output
+    assert stack.snapshot() == before
+    assert "backend: 1.0.0 (green) → 1.1.0 (blue); version 1.0.0 → 1.1.0" in check.output
+    assert "dev                        : ok=4    changed=1" in check.output
+
+    run = stack.play("deploy", "-e", "version=1.1.0")
+    assert run.code == 0, run.output
+    assert plan_in(check.output) == plan_in(run.output)
+    assert run.invocations <= BUDGET_DEPLOY, run.tasks
+    assert live_version(stack) == "1.1.0"
+    assert stack.running("backend", "green") == []
+    assert stack.green_share("backend") == 0
+
+
+def test_the_ledger_knows_what_happened(stack: Stack) -> None:
+    first, second = stack.records("backend")
+    assert (first["version"], first["outcome"], first["slot"]) == ("1.0.0", "succeeded", "green")
+    assert (second["version"], second["outcome"], second["slot"]) == ("1.1.0", "succeeded", "blue")
+    assert second["previous"]["version"] == "1.0.0"
+    assert second["image"].startswith(f"{stack.registry}/tagadodo/backend@sha256:")
+    assert set(second["settings"]["secrets"]) >= {"JWT_SECRET", "REDIS_PASSWORD"}
+
+
+def test_status_is_one_screen(stack: Stack) -> None:
+    run = stack.play("status")
+    assert run.code == 0
+    screen = run.output[run.output.index("SERVICE") :]
+    assert "backend   dev   blue   1.1.0    100 %    2 of 2 run" in screen
+    assert "1.1.0    succeeded" in screen
+    assert len(run.output.splitlines()) < 40
+
+
+def test_back_and_forth_under_load_loses_nothing(stack: Stack) -> None:
+    """20 blue-green deploys and 5 rollbacks under mixed load: no request lost, no websocket cut early."""
+    drain = 2
+    quick = {"services": described(bake=0, drain=drain)}
+    stack.extra.update(quick)
+    assert stack.play("deploy", "-e", "version=1.0.0").code == 0
+    with load(stack) as clients, marked_shifts(stack, clients):
+        for number in range(20):
+            run = stack.play("deploy", "-e", f"version={('1.1.0', '1.0.0')[number % 2]}")
+            assert run.code == 0, run.output
+            if number % 4 == 3:
+                run = stack.play("rollback")
+                assert run.code == 0, run.output
+    report = clients.report
+    totals = report["totals"]
+    print(
+        json.dumps(
+            {key: report[key] for key in ("totals", "versions", "latency_ms", "largest_gap")}
+        )
+    )
+    assert totals["lost"] == 0, (report["reasons"], report["events"][:20])
+    assert totals["wrong"] == 0, report["events"][:20]
+    assert totals["sent"] > 1000
+    assert set(report["versions"]) >= {"1.0.0", "1.1.0"}
+    shifts = [mark["at"] for mark in report["marks"] if mark["name"] == "shift"]
+    assert len(shifts) == 25
+    for cut in report["websockets"]["cuts"]:
+        since = min(cut["at"] - at for at in shifts if at <= cut["at"])
+        assert since >= drain, f"a websocket was cut {since:.1f} s after the shift: {cut}"
+
+
+def test_a_warm_slot_makes_a_rollback_start_nothing(stack: Stack) -> None:
+    stack.extra["services"] = described(bake=0, drain=4, keep_warm=True)
+    assert stack.play("deploy", "-e", "version=1.0.0").code == 0
+    assert stack.play("deploy", "-e", "version=1.1.0").code == 0
+    started = {name: c.attrs["State"]["StartedAt"] for name, c in stack.containers().items()}
+    run = stack.play("rollback")
+    assert run.code == 0, run.output
+    assert live_version(stack) == "1.0.0"
+    moved = run.tasks.index("Give all traffic to the good release")
+    assert moved + 1 <= BUDGET_ROLLBACK, run.tasks
+    live = stack.running("backend", "blue") or stack.running("backend", "green")
+    containers = stack.containers()
+    assert [containers[name].attrs["State"]["StartedAt"] for name in live] == [
+        started[name] for name in live
+    ]
+
+
+def test_rollback_to_nowhere_is_refused(stack: Stack) -> None:
+    run = stack.play("rollback", "-e", "version=7.7.7")
+    assert run.code != 0
+    assert "the ledger knows no good release of version 7.7.7" in run.reason
