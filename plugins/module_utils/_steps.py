@@ -67,8 +67,12 @@ def direct_targets(plan: ServicePlan, platform: Platform) -> t.List[Data]:
 
 
 def proxy_target(plan: ServicePlan, endpoint: Endpoint, slot: str = "") -> Data:
-    """The service through nginx and TLS: as users reach it, or forced to ``slot``."""
+    """The service through nginx and TLS: as users reach it, or forced to ``slot``.
+
+    Its instances have started by then, so it is asked for readiness alone.
+    """
     service = plan.service
+    paths = _paths(plan)
     hostname = service.hostnames[0]
     forced: Data = {}
     if slot:
@@ -82,7 +86,7 @@ def proxy_target(plan: ServicePlan, endpoint: Endpoint, slot: str = "") -> Data:
         "address": f"{endpoint.address}:{endpoint.https_port}",
         "ca_file": endpoint.ca_file,
         **forced,
-        **_paths(plan),
+        **{key: paths[key] for key in ("ready", "full", "identity", "ready_probe")},
     }
 
 

@@ -56,7 +56,9 @@ def _green_share(service: str, shares: t.Any) -> int:
         raise TrafficError(f"shares.{service}: expected percent by slot, for example {{green: 25}}")
     for slot, share in shares.items():
         if slot not in SLOTS:
-            raise TrafficError(f"shares.{service}: unknown slot {slot!r}; slots are {BLUE} and {GREEN}")
+            raise TrafficError(
+                f"shares.{service}: unknown slot {slot!r}; slots are {BLUE} and {GREEN}"
+            )
         if not _is_percent(share):
             raise TrafficError(
                 f"shares.{service}.{slot}: {share!r} is not a whole number from 0 to {BUCKETS}"
@@ -97,14 +99,16 @@ class TrafficDirectory:
     path: Path
 
     @classmethod
-    def of(cls, state_dir: t.Union[str, Path]) -> "TrafficDirectory":
+    def of(cls, state_dir: t.Union[str, Path]) -> TrafficDirectory:
         return cls(Path(state_dir) / "traffic")
 
     def services(self) -> t.List[str]:
         """Services that have a switch, sorted."""
         if not self.path.is_dir():
             return []
-        return sorted(e.name for e in self.path.iterdir() if not e.name.startswith(".") and e.is_symlink())
+        return sorted(
+            e.name for e in self.path.iterdir() if not e.name.startswith(".") and e.is_symlink()
+        )
 
     def on_green(self, service: str) -> t.FrozenSet[int]:
         """The buckets nginx sends to green; none where the switch is missing, as nginx sees it too."""
@@ -121,7 +125,9 @@ class TrafficDirectory:
         try:
             descriptor = os.open(self.path, os.O_RDONLY)
         except FileNotFoundError:
-            raise TrafficError(f"{self.path} is missing, so nginx is not set up here; run site.yml first") from None
+            raise TrafficError(
+                f"{self.path} is missing, so nginx is not set up here; run site.yml first"
+            ) from None
         try:
             _lock(descriptor, self.path)
             yield
@@ -220,7 +226,9 @@ class Nginx:
         parts = urllib.parse.urlsplit(self._url)
         if parts.scheme != "http" or not parts.hostname:
             raise TrafficError(f"control_url: {url!r} is not a URL such as http://127.0.0.1:10080")
-        self._connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=timeout)
+        self._connection = http.client.HTTPConnection(
+            parts.hostname, parts.port or 80, timeout=timeout
+        )
 
     def close(self) -> None:
         self._connection.close()
@@ -253,9 +261,13 @@ class Nginx:
         """
         status, text = self.get(f"/traffic/{urllib.parse.quote(service, safe='')}/{bucket}")
         if status == 404:
-            raise TrafficError(f"shares.{service}: nginx has no route for this service; run site.yml first")
+            raise TrafficError(
+                f"shares.{service}: nginx has no route for this service; run site.yml first"
+            )
         if status != 200 or text not in SLOTS:
-            raise TrafficError(f"{service}: nginx answers {status} {text!r} instead of a slot for bucket {bucket}")
+            raise TrafficError(
+                f"{service}: nginx answers {status} {text!r} instead of a slot for bucket {bucket}"
+            )
         return text
 
     def on_green(self, service: str) -> t.FrozenSet[int]:
@@ -301,7 +313,9 @@ class Shifter:
         buckets = {service: green_buckets(share) for service, share in wanted.items()}
         before = {service: self.directory.on_green(service) for service in wanted}
         moving = [service for service in wanted if before[service] != buckets[service]]
-        done = Shift({name: len(green) for name, green in before.items()}, dict(wanted), bool(moving))
+        done = Shift(
+            {name: len(green) for name, green in before.items()}, dict(wanted), bool(moving)
+        )
         if dry:
             return done
         with self.directory.locked():
@@ -312,7 +326,9 @@ class Shifter:
         for service in buckets:
             self.directory.sweep(service)
         former = {service: self.directory.target(service) for service in moving}
-        prepared = {service: self.directory.prepare(service, buckets[service]) for service in moving}
+        prepared = {
+            service: self.directory.prepare(service, buckets[service]) for service in moving
+        }
         try:
             for service, name in prepared.items():
                 self.directory.switch(service, name)
@@ -347,7 +363,9 @@ class Shifter:
                 return
             if self.clock() >= deadline:
                 service = next(iter(waiting))
-                raise TrafficError(_disagreement(service, waiting[service], answers[service], self.timeout))
+                raise TrafficError(
+                    _disagreement(service, waiting[service], answers[service], self.timeout)
+                )
             self.sleep(POLL)
 
 

@@ -143,7 +143,8 @@ def main() -> None:
         )
         result = BRINGS_TO[params["state"]](changes, slots)
     except EngineError as error:
-        module.fail_json(msg=str(error), exception=error)
+        # No exception: its text would be returned as it is, and secrets were given.
+        module.fail_json(msg=str(error), exception=None)
     module.exit_json(**result)
 
 

@@ -124,7 +124,8 @@ def main() -> None:
     try:
         module.exit_json(changed=False, **read_host(module.params))
     except (EngineError, LedgerError) as error:
-        module.fail_json(msg=str(error), exception=error)
+        # No exception: its text would be returned as it is, and secrets were given.
+        module.fail_json(msg=str(error), exception=None)
 
 
 if __name__ == "__main__":

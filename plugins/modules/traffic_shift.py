@@ -77,6 +77,7 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import (
     Nginx,
     Shifter,

@@ -104,11 +104,13 @@ class Site:
         self.ca = f"/etc/{PROJECT}/nginx/tls/ca.pem"
 
     def targets(self) -> list[Target]:
+        api, here = self.api, f"127.0.0.1:{self.port}"
+        websocket = api.replace("https", "wss") + "/ws"
         return [
-            Target("get", f"{self.api}/version", name="api"),
-            Target("post", f"{self.api}/visits", name="api", executions="executions"),
-            Target("websocket", self.api.replace("https", "wss") + "/ws", name="api"),
-            Target("get", f"{self.admin}/health", name="admin", version="none"),
+            Target("get", f"{api}/version", "api", here),
+            Target("post", f"{api}/visits", "api", here, executions="executions"),
+            Target("websocket", websocket, "api", here),
+            Target("get", f"{self.admin}/health", "admin", here, version="none"),
         ]
 
 
@@ -144,9 +146,7 @@ def up() -> None:
     outcome["1.0.0"] = "live before the clients came"
 
     heading("2. Clients: HTTP/1.1 keep-alive GET and POST, HTTP/2, new connections, websockets")
-    load = Traffic(
-        site.targets(), ca=site.ca, connect=f"127.0.0.1:{site.port}", seconds=LOAD_SECONDS
-    )
+    load = Traffic(site.targets(), ca=site.ca, seconds=LOAD_SECONDS)
     with TrafficThread(load) as clients:
         time.sleep(3)
 

@@ -22,23 +22,17 @@ def targets(stack: Stack) -> list[Target]:
         f"https://api.localhost:{stack.https_port}",
         f"https://admin.localhost:{stack.https_port}",
     )
+    here = f"127.0.0.1:{stack.https_port}"
     return [
-        Target("get", f"{api}/version", name="api"),
-        Target("post", f"{api}/visits", name="api", executions="executions"),
-        Target("websocket", f"{api.replace('https', 'wss')}/ws", name="api"),
-        Target("get", f"{admin}/health", name="admin", version="none"),
+        Target("get", f"{api}/version", "api", here),
+        Target("post", f"{api}/visits", "api", here, executions="executions"),
+        Target("websocket", f"{api.replace('https', 'wss')}/ws", "api", here),
+        Target("get", f"{admin}/health", "admin", here, version="none"),
     ]
 
 
 def load(stack: Stack, seconds: float = 1200) -> TrafficThread:
-    return TrafficThread(
-        Traffic(
-            targets(stack),
-            ca=str(stack.ca_file),
-            connect=f"127.0.0.1:{stack.https_port}",
-            seconds=seconds,
-        )
-    )
+    return TrafficThread(Traffic(targets(stack), ca=str(stack.ca_file), seconds=seconds))
 
 
 @contextlib.contextmanager

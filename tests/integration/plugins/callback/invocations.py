@@ -19,9 +19,23 @@ import typing as t
 from ansible.plugins.callback import CallbackBase
 
 CONTROLLER_ONLY = {
-    "debug", "fail", "assert", "meta", "set_fact", "include_role", "import_role", "include_tasks",
-    "include_vars", "validate_argument_spec", "service_check", "release_plan", "release_status",
-    "set_stats", "add_host", "group_by", "pause",
+    "debug",
+    "fail",
+    "assert",
+    "meta",
+    "set_fact",
+    "include_role",
+    "import_role",
+    "include_tasks",
+    "include_vars",
+    "validate_argument_spec",
+    "service_check",
+    "release_plan",
+    "release_status",
+    "set_stats",
+    "add_host",
+    "group_by",
+    "pause",
 }
 
 
@@ -38,10 +52,14 @@ class CallbackModule(CallbackBase):
         name = result.task.action.rpartition(".")[2]
         if name in CONTROLLER_ONLY:
             return
-        host = self.report["hosts"].setdefault(result.host.get_name(), {"invocations": 0, "changed": 0})
+        host = self.report["hosts"].setdefault(
+            result.host.get_name(), {"invocations": 0, "changed": 0}
+        )
         host["invocations"] += 1
         host["changed"] += bool(result.result.get("changed"))
-        self.report["tasks"].append({"host": result.host.get_name(), "module": name, "task": result.task.get_name()})
+        self.report["tasks"].append(
+            {"host": result.host.get_name(), "module": name, "task": result.task.get_name()}
+        )
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         if not result.task.loop or "results" not in result.result:
@@ -52,7 +70,9 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         self._count(result)
-        self.report["failures"].append({"task": result.task.get_name(), "msg": str(result.result.get("msg", ""))})
+        self.report["failures"].append(
+            {"task": result.task.get_name(), "msg": str(result.result.get("msg", ""))}
+        )
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         hosts = {host: stats.summarize(host) for host in stats.processed}

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.tagadodo.deploy.plugins.module_utils._docker_daemon import (
     DaemonOptionsError,
     plan_daemon,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 PATH = "/etc/docker/daemon.json"
 WITH_LIVE_RESTORE = '{"live-restore": true}'

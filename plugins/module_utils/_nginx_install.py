@@ -1,0 +1,173 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# This module util is PRIVATE to the collection.
+"""Installing a configuration of nginx: what it refers to, the file itself, and the running nginx."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._nginx import (
+    Configuration,
+    NginxContainer,
+    NginxError,
+    Waiter,
+    complaint,
+    ensure_token,
+    read_token,
+    with_line,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import (
+    add_switches,
+    missing_switches,
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be installed."""
+
+    path: Path
+    content: str = field(repr=False)
+    token_file: Path
+    state_dir: Path
+    services: t.Tuple[str, ...]
+    watched: t.Tuple[Path, ...]
+    directories: t.Mapping[Path, int]
+    volumes: t.Tuple[str, ...]
+    capabilities: t.Tuple[str, ...]
+    container: str
+
+    @classmethod
+    def parse(cls, params: t.Mapping[str, t.Any]) -> Request:
+        return cls(
+            path=Path(params["path"]),
+            content=params["content"],
+            token_file=Path(params["token_file"]),
+            state_dir=Path(params["state_dir"]),
+            services=tuple(params["services"]),
+            watched=tuple(map(Path, params["reload_on"])),
+            directories={Path(one["path"]): int(one["mode"], 8) for one in params["directories"]},
+            volumes=tuple(params["volumes"]),
+            capabilities=tuple(params["capabilities"]),
+            container=params["container"],
+        )
+
+    def missing(self) -> t.List[Path]:
+        """The directories that do not exist."""
+        return [path for path in self.directories if not path.is_dir()]
+
+    def make_directories(self) -> None:
+        for path in self.missing():
+            path.mkdir(parents=True)
+            path.chmod(self.directories[path])
+
+
+@dataclass(frozen=True)
+class Install:
+    """One installation: decided once, so that check mode and the real run agree."""
+
+    request: Request
+    container: NginxContainer
+    waiter: Waiter
+
+    def run(self, dry: bool) -> t.Dict[str, t.Any]:
+        """Do it, or with ``dry`` only say what would be done.
+
+        Raises:
+            NginxError: the configuration is refused; the former one stays.
+        """
+        actions = self._preparations()
+        if not dry:
+            self._prepare()
+        configuration = self._configuration()
+        if not dry:
+            configuration.check()
+        before = configuration.live()
+        writes = before != configuration.text
+        reloads = self.container.runs_image() and (
+            writes or self.waiter.served() != configuration.revision
+        )
+        if writes:
+            actions.append(_action(self.request.path, "write"))
+        if reloads:
+            actions.append(_action(self.request.container, "reload"))
+        if not dry:
+            self._install(configuration, before, writes, reloads)
+        return {
+            "changed": bool(actions),
+            "actions": actions,
+            "revision": configuration.revision,
+            "diff": {
+                "before_header": str(self.request.path),
+                "after_header": str(self.request.path),
+                "before": configuration.without_secret(before),
+                "after": configuration.without_secret(configuration.text),
+            },
+        }
+
+    def _configuration(self) -> Configuration:
+        request = self.request
+        return Configuration(
+            request.path, request.content, read_token(request.token_file), request.watched
+        )
+
+    def _preparations(self) -> t.List[t.Dict[str, str]]:
+        request = self.request
+        actions = [_action(path, "make directory") for path in request.missing()]
+        if not read_token(request.token_file):
+            actions.append(_action(request.token_file, "make token"))
+        switches = missing_switches(request.state_dir, request.services)
+        return actions + [
+            _action(service, "add switch, all traffic on blue") for service in switches
+        ]
+
+    def _prepare(self) -> None:
+        self.request.make_directories()
+        ensure_token(self.request.token_file)
+        add_switches(self.request.state_dir, self.request.services)
+
+    def _install(
+        self, configuration: Configuration, before: str, writes: bool, reloads: bool
+    ) -> None:
+        if writes:
+            self._try(configuration)
+            configuration.swap()
+        if reloads:
+            self._reload(configuration, before if writes else None)
+
+    def _try(self, configuration: Configuration) -> None:
+        request = self.request
+        configuration.stage()
+        said = "it was not tested"
+        try:
+            said = self.container.test(configuration.staged, request.volumes, request.capabilities)
+        finally:
+            if said:
+                configuration.unstage()
+        if said:
+            said = with_line(complaint(said), configuration.text)
+            said = said.replace(str(configuration.staged), str(configuration.path))
+            raise NginxError(
+                "nginx refuses the new configuration, the old one stays:"
+                f" {configuration.without_secret(said)}"
+            )
+
+    def _reload(self, configuration: Configuration, before: t.Optional[str]) -> None:
+        mark = self.waiter.mark()
+        self.container.reload()
+        try:
+            self.waiter.wait(configuration.revision, mark)
+        except NginxError as error:
+            if before is None:
+                raise
+            configuration.restore(before)
+            self.container.reload()
+            raise NginxError(f"{error}. The former configuration was put back") from error
+
+
+def _action(what: t.Union[str, Path], action: str) -> t.Dict[str, str]:
+    return {"what": str(what), "action": action}

@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The machine itself: what it is, and packages of its distribution.
+
+# Sets OS_ID (debian or ubuntu), OS_CODENAME and OS_NAME.
+require_machine() {
+    [[ $EUID -eq 0 ]] || die "run this as root: it installs packages and talks to the container engine"
+    [[ -r /etc/os-release ]] || die "this needs Debian or Ubuntu; /etc/os-release is missing"
+    local facts
+    facts=$(. /etc/os-release && printf '%s|%s|%s' "${ID:-}" "${VERSION_CODENAME:-}" "${PRETTY_NAME:-}")
+    IFS='|' read -r OS_ID OS_CODENAME OS_NAME <<<"$facts"
+    [[ $OS_ID == debian || $OS_ID == ubuntu ]] || die "this needs Debian or Ubuntu, and this machine is ${OS_NAME:-unknown}"
+    [[ -n $OS_CODENAME ]] || die "/etc/os-release of this machine names no VERSION_CODENAME"
+}
+
+# need_apt PACKAGE...: installs those that are missing.
+need_apt() {
+    local missing=() package
+    for package in "$@"; do
+        [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+    done
+    [[ ${#missing[@]} -gt 0 ]] || return 0
+    say "installing ${missing[*]}"
+    local lock
+    exec {lock}>"$LOGS/apt.lock"
+    flock "$lock"
+    if apt_lists_exist && apt_install "${missing[@]}" >"$LOGS/apt.log" 2>&1; then
+        exec {lock}>&-
+        return 0
+    fi
+    run_logged apt-update apt-get -q update
+    run_logged apt apt_install "${missing[@]}"
+    exec {lock}>&-
+}
+
+apt_install() {
+    DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l \
+        apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends "$@"
+}
+
+apt_lists_exist() {
+    compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null
+}
+
+# apt_knows PACKAGE: whether the distribution has it.
+apt_knows() {
+    apt_lists_exist || run_logged apt-update apt-get -q update
+    [[ -n $(apt-cache show --no-all-versions "$1" 2>/dev/null) ]]
+}
+
+# apt_mirror: where this machine gets its distribution from.
+apt_mirror() {
+    local mirror
+    # shellcheck disable=SC2016  # the words in $() are apt's
+    mirror=$(apt-get indextargets --format '$(SITE) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+        awk -v codename="$OS_CODENAME" '
+            $3 == "main" && ($2 == codename || $2 ~ /^(oldstable|stable|testing|unstable|sid)$/) {print $1; exit}')
+    [[ -n $mirror ]] || die "apt of this machine has no source for '$OS_CODENAME main'; add one to /etc/apt/sources.list"
+    printf '%s\n' "$mirror"
+}

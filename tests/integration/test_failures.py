@@ -1,0 +1,99 @@
+"""Releases that fail: each is refused with one line, and the old release keeps answering."""
+
+from __future__ import annotations
+
+import copy
+import typing as t
+
+import docker
+import pytest
+import yaml
+from stack import SERVICES_FILE, Stack
+from test_release import live_version, load
+
+SERVICES: dict[str, t.Any] = yaml.safe_load(SERVICES_FILE.read_text())["services"]
+
+
+def backend(**changes: t.Any) -> dict[str, t.Any]:
+    """The services with another backend."""
+    services = copy.deepcopy(SERVICES)
+    services["backend"].update(bake=8, drain=1, **changes)
+    return services
+
+
+@pytest.fixture(scope="module")
+def impatient(stack: Stack) -> Stack:
+    """1.0.0 is live, and the next releases are watched for 8 s."""
+    stack.extra["services"] = backend(health={"ready_probe": {"period": 2, "failures": 3}})
+    run = stack.play("deploy")
+    assert run.code == 0, run.output
+    return stack
+
+
+@pytest.mark.parametrize(
+    ("version", "told", "may_lose"),
+    [
+        ("9.9.9", "tagadodo/backend:9.9.9 cannot be found from dev", False),
+        ("1.2.0-never-ready", "backend-", False),
+        ("1.2.0-liar", "says version 0.0.0-lie, expected 1.2.0-liar", False),
+        ("1.2.0-crash", "backend-", True),
+    ],
+)
+def test_a_bad_version_is_taken_back(
+    impatient: Stack, version: str, told: str, may_lose: bool
+) -> None:
+    with load(impatient) as clients:
+        run = impatient.play("deploy", "-e", f"version={version}", "-e", "service=backend")
+    assert run.code != 0
+    assert told in run.reason
+    assert "\n" not in run.reason.strip()
+    print(f"{version}: {run.reason}\n{clients.report['totals']}")
+    assert live_version(impatient) == "1.0.0"
+    if not may_lose:
+        assert clients.report["totals"]["lost"] == 0, clients.report["events"][:5]
+        assert set(clients.report["versions"]) == {"1.0.0"}
+    new = [record for record in impatient.records("backend") if record["version"] == version]
+    assert [record["outcome"] for record in new] == ([] if version == "9.9.9" else ["failed"])
+
+
+MISTAKES = {
+    "missing image": ({"image": None}, "services.backend.image: missing"),
+    "port out of range": (
+        {"port": 70000},
+        "services.backend.port: 70000 is not between 1 and 65535",
+    ),
+    "share over 100": (
+        {"canary": {"shares": [10, 150]}},
+        "services.backend.canary.shares: 150 is not between 1 and 100",
+    ),
+    "unknown strategy": ({"strategy": "yolo"}, "value of strategy must be one of"),
+    "two services with one hostname": (
+        {"hostnames": ["admin.localhost"]},
+        "admin.localhost already belongs to services.backend",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_told_before_anything_is_touched(impatient: Stack, mistake: str) -> None:
+    changes, told = MISTAKES[mistake]
+    services = backend(**changes)
+    services["backend"] = {k: v for k, v in services["backend"].items() if v is not None}
+    before = impatient.snapshot()
+    run = impatient.play("deploy", services=services)
+    assert run.code != 0
+    assert told in run.reason
+    assert "\n" not in run.reason.strip()
+    assert run.invocations == 0
+    assert impatient.snapshot() == before
+    assert live_version(impatient) == "1.0.0"
+
+
+def test_a_stopped_instance_is_started_again_and_nothing_else(impatient: Stack) -> None:
+    slot = "green" if impatient.green_share("backend") else "blue"
+    docker.from_env().containers.get(f"{impatient.name}-backend-{slot}-2").stop()
+    run = impatient.play("deploy", "-e", "service=backend")
+    assert run.code == 0, run.output
+    assert "1 of 2 instances run on dev" in run.output
+    assert impatient.running("backend", slot) == [f"backend-{slot}-1", f"backend-{slot}-2"]
+    assert run.changed == 1

@@ -1,0 +1,42 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine of this machine and an image that needs no registry, for tests marked so."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+import subprocess
+import tarfile
+import typing as t
+import uuid
+
+import pytest
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
+
+
+@pytest.fixture(scope="session")
+def engine() -> t.Any:
+    """A ``docker.DockerClient``; without an engine the test is skipped."""
+    try:
+        return connect()
+    except EngineError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def shell_image(engine: t.Any) -> t.Iterator[str]:
+    """An image of nothing but this machine's shell, with an entry point that fails."""
+    shell = "/bin/sh"
+    needed = subprocess.run(["ldd", shell], check=True, capture_output=True, text=True).stdout
+    files = [shell, *(word for word in needed.split() if word.startswith("/"))]
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", dereference=True) as tar:
+        for file in files:
+            tar.add(pathlib.Path(file), arcname=file)
+    repository, tag = "tagadodo-unit-test", uuid.uuid4().hex[:8]
+    entry = 'ENTRYPOINT ["/bin/sh", "-c", "exit 9"]'
+    engine.api.import_image_from_data(archive.getvalue(), repository, tag, changes=[entry])
+    yield f"{repository}:{tag}"
+    engine.api.remove_image(f"{repository}:{tag}", force=True)

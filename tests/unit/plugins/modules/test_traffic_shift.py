@@ -1,0 +1,115 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module as Ansible runs it: in a process of its own, with JSON on its standard input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import typing as t
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import (
+    add_switches,
+    read_shares,
+)
+from ansible_collections.tagadodo.deploy.plugins.modules import traffic_shift
+
+
+@pytest.fixture
+def control_url(tmp_path: Path) -> t.Iterator[str]:
+    class Control(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            _, _, service, bucket = self.path.split("/")
+            green = (tmp_path / "traffic" / service / "green" / bucket).is_file()
+            text = b"green" if green else b"blue"
+            self.send_response(200 if service == "backend" else 404)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_args: t.Any) -> None:
+            pass
+
+    add_switches(tmp_path, ["backend"])
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Control)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def run(**arguments: t.Any) -> t.Dict[str, t.Any]:
+    """What the module answers."""
+    given = json.dumps(
+        {"ANSIBLE_MODULE_ARGS": {key: _text(value) for key, value in arguments.items()}}
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", traffic_shift.__name__, given],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    return t.cast("t.Dict[str, t.Any]", json.loads(done.stdout))
+
+
+def _text(value: t.Any) -> t.Any:
+    return str(value) if isinstance(value, Path) else value
+
+
+def test_it_shifts_once_and_shows_what_moved(tmp_path: Path, control_url: str) -> None:
+    wanted = {"backend": {"green": 25}}
+    arguments = {"state_dir": tmp_path, "control_url": control_url, "shares": wanted}
+
+    planned = run(**arguments, _ansible_check_mode=True, _ansible_diff=True)
+    assert planned["changed"]
+    assert read_shares(tmp_path) == {"backend": 0}
+
+    done = run(**arguments, _ansible_diff=True)
+    assert {key: done[key] for key in ("changed", "before", "after", "diff")} == {
+        "changed": True,
+        "before": {"backend": {"blue": 100, "green": 0}},
+        "after": {"backend": {"blue": 75, "green": 25}},
+        "diff": {
+            "before": "backend: blue 100 %, green 0 %\n",
+            "after": "backend: blue 75 %, green 25 %\n",
+        },
+    }
+    assert planned["diff"] == done["diff"]
+    assert read_shares(tmp_path) == {"backend": 25}
+
+    assert run(**arguments)["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        (
+            {"backend": {"green": 101}},
+            "shares.backend.green: 101 is not a whole number from 0 to 100",
+        ),
+        ({"backend": {"pink": 5}}, "shares.backend: unknown slot 'pink'; slots are blue and green"),
+        (
+            {"other": {"green": 5}},
+            "shares.other: nginx has no route for this service; run site.yml first",
+        ),
+    ],
+)
+def test_a_mistake_fails_in_one_line_and_moves_nothing(
+    tmp_path: Path, control_url: str, shares: t.Any, message: str
+) -> None:
+    failed = run(state_dir=tmp_path, control_url=control_url, shares=shares)
+    assert failed["failed"]
+    assert failed["msg"] == message
+    assert read_shares(tmp_path) == {"backend": 0}
