@@ -327,7 +327,10 @@ def describe(plan: ServicePlan, warm: bool = False) -> t.List[str]:
     verb = "keep " if warm else "start"
     lines.append(f"  {verb}   {count} in {plan.slot}" + (", still warm" if warm else ""))
     health = settings["health"]
-    lines.append(f"  prove   {health['ready']} and {health['full']} say ready and {plan.version}")
+    lasting = f", for {settings['min_ready']} s" if plan.action == "release" else ""
+    lines.append(
+        f"  prove   {health['ready']} and {health['full']} say ready and {plan.version}{lasting}"
+    )
     lines.append(f"  shift   100 % of traffic to {plan.slot}")
     if plan.action == "release":
         lines.append(f"  watch   for {settings['bake']} s, {plan.live} warm")

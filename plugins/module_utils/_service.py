@@ -144,7 +144,7 @@ def _problems(name: str, settings: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     for key in ("startup", "ready", "live", "full"):
         if not settings["health"][key].startswith("/"):
             yield f"health.{key}: {settings['health'][key]!r} must be a path that starts with /"
-    for key in ("bake", "drain", "stop_timeout"):
+    for key in ("min_ready", "bake", "drain", "stop_timeout"):
         yield from _between(settings[key], 0, 86400, key)
     if not re.fullmatch(
         r"client|cookie:[A-Za-z0-9_]+|header:[A-Za-z0-9-]+", settings["route"]["sticky"]

@@ -153,6 +153,7 @@ def steps(
         "shares_back": {
             name: {"green": share, "blue": 100 - share} for name, share in back.items()
         },
+        "settle": max((p.service.settings["min_ready"] for p in moving), default=0),
         "watch": max((p.service.settings["bake"] for p in moving), default=0),
         "leave": [
             _left_slot(p, other_slot(p.slot), p.service.settings["drain"])

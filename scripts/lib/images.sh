@@ -5,7 +5,7 @@
 #
 # Images in the registry of this machine: those of the services, and the example's.
 
-# ensure_all runtime|test [NAME...]: engine, Python environment, registry and images, what is slow side by side.
+# ensure_all runtime|demo|test [NAME...]: engine, Python environment, registry and images, what is slow side by side.
 ensure_all() {
     local requirements=$1 bases
     shift
@@ -61,9 +61,9 @@ build_app_context() {
     local part=$1 authority=${NODE_EXTRA_CA_CERTS:-${SSL_CERT_FILE:-}} context
     shift
     context=$(mktemp -d "$BUILD/app.XXXXXX")
-    # An engine without BuildKit would run the stage of the tests as well, which the image does not need.
+    # An engine without BuildKit runs every stage: that of the tests too, which only they need (KEEP_TESTS).
     tar -C "$ROOT/examples/tagadodo/$part" --exclude ./node_modules --exclude ./dist -c . | tar -C "$context" -x
-    sed -i '/ AS test$/,/^$/d' "$context/Dockerfile"
+    [[ -n ${KEEP_TESTS:-} ]] || sed -i '/ AS test$/,/^$/d' "$context/Dockerfile"
     if [[ -n $authority ]]; then cp "$authority" "$context/ca.pem"; fi
     local failed=0
     "$@" "$context" || failed=$?
@@ -84,11 +84,15 @@ app_hash() {
 # Removes every image made here. The registry's content goes with drop_registry.
 remove_images() {
     local images
+    # One that was built again has lost its tag, and goes by its number.
     mapfile -t images < <(
-        docker images --format '{{.Repository}}:{{.Tag}}' |
-            grep -E '^(127\.0\.0\.1:[0-9]+/(nginx|redis|node|mongo|tagadodo/[a-z]+)|tagadodo/(base|registry|testhost)):' || true
+        docker images --format '{{.Repository}}:{{.Tag}} {{.ID}}' |
+            grep -E '^(127\.0\.0\.1:[0-9]+/(nginx|redis|node|mongo|tagadodo/[a-z]+)|tagadodo/(base|registry|testhost)):' |
+            sed 's/^[^ ]*:<none> //; s/ .*//' | sort -u
     )
-    if [[ ${#images[@]} -gt 0 ]]; then docker rmi "${images[@]}" >/dev/null; fi
+    if [[ ${#images[@]} -gt 0 ]]; then
+        docker rmi "${images[@]}" >"$LOGS/remove-images.log" 2>&1 || say "some images are still in use and stay (build/logs/remove-images.log)"
+    fi
     mapfile -t images < <(docker images --quiet --filter dangling=true --filter label=tagadodo.recipe)
     if [[ ${#images[@]} -gt 0 ]]; then docker rmi "${images[@]}" >/dev/null 2>&1 || true; fi
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import pathlib
+import random
 import shutil
 import socket
 import subprocess
@@ -19,9 +21,37 @@ SERVICES_FILE = ROOT / "inventories/dev/group_vars/all/main.yml"
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nobody has, below those the kernel gives to clients: a load must not take it meanwhile."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+_claims: list[socket.socket] = []
+
+
+def free_subnet() -> str:
+    """A /16 that no network of this engine has, and no other test, until this process ends."""
+    networks = docker.from_env().networks.list()
+    configs = [config for one in networks for config in one.attrs["IPAM"]["Config"] or ()]
+    taken = [ipaddress.ip_network(config["Subnet"]) for config in configs]
+    for second in range(214, 251):
+        subnet = ipaddress.ip_network(f"10.{second}.0.0/16")
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0tagadodo-test-{subnet}")
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        if not any(subnet.overlaps(other) for other in taken if other.version == subnet.version):
+            return str(subnet)
+    raise RuntimeError("every /16 from 10.214 to 10.250 is taken")
 
 
 @dataclass(frozen=True)
@@ -63,7 +93,7 @@ class Stack:
     name: str
     registry: str
     work: pathlib.Path
-    subnet: str = "10.214.0.0/16"
+    subnet: str = field(default_factory=free_subnet)
     https_port: int = field(default_factory=free_port)
     http_port: int = field(default_factory=free_port)
     control_port: int = field(default_factory=free_port)
@@ -100,19 +130,9 @@ class Stack:
 
     def play(self, playbook: str, *arguments: str, **extra: t.Any) -> Run:
         """Type ``ansible-playbook <playbook>.yml -i inventories/dev …`` at the repository's root."""
-        overlay = self.work / "overlay.json"
-        overlay.write_text(json.dumps({**self.variables, **extra}))
         report = self.work / "report.json"
         report.unlink(missing_ok=True)
-        command = [
-            str(pathlib.Path(sys.executable).parent / "ansible-playbook"),
-            f"{playbook}.yml",
-            "-i",
-            "inventories/dev",
-            "-e",
-            f"@{overlay}",
-            *arguments,
-        ]
+        command = self._command("ansible-playbook", f"{playbook}.yml", *arguments, **extra)
         environment = {
             **os.environ,
             "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/integration/plugins/callback"),
@@ -127,6 +147,20 @@ class Stack:
         known = json.loads(report.read_text()) if report.exists() else empty
         (self.work / f"{playbook}.log").write_text(done.stdout + done.stderr)
         return Run(done.returncode, done.stdout + done.stderr, known)
+
+    def ask(self, module: str, **arguments: t.Any) -> str:
+        """Run one module by hand (``ansible dev -m …``) and return what it printed."""
+        name = f"tagadodo.deploy.{module}"
+        command = self._command("ansible", "dev", "-m", name, "-a", json.dumps(arguments))
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def _command(self, program: str, *arguments: str, **extra: t.Any) -> list[str]:
+        overlay = self.work / "overlay.json"
+        overlay.write_text(json.dumps({**self.variables, **extra}))
+        path = pathlib.Path(sys.executable).parent / program
+        return [str(path), "-i", "inventories/dev", "-e", f"@{overlay}", *arguments]
 
     def containers(self) -> dict[str, t.Any]:
         """Every container of this installation by its name without the prefix."""
@@ -181,3 +215,5 @@ class Stack:
             network.remove()
         for folder in (self.state_dir, self.config_dir, self.log_dir):
             shutil.rmtree(folder, ignore_errors=True)
+        for rotation in pathlib.Path("/etc/logrotate.d").glob(f"{self.name}-*"):
+            rotation.unlink()

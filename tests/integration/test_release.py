@@ -2,73 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import json
-import os
-import ssl
-import threading
 import typing as t
 
 import yaml
+from clients import answer, live_version, load, marked_shifts
 from stack import SERVICES_FILE, Stack
-from traffic import Target, Traffic, TrafficThread
 
 BUDGET_DEPLOY, BUDGET_UNCHANGED, BUDGET_ROLLBACK = 12, 5, 3
-
-
-def targets(stack: Stack) -> list[Target]:
-    api, admin = (
-        f"https://api.localhost:{stack.https_port}",
-        f"https://admin.localhost:{stack.https_port}",
-    )
-    here = f"127.0.0.1:{stack.https_port}"
-    return [
-        Target("get", f"{api}/version", "api", here),
-        Target("post", f"{api}/visits", "api", here, executions="executions"),
-        Target("websocket", f"{api.replace('https', 'wss')}/ws", "api", here),
-        Target("get", f"{admin}/health", "admin", here, version="none"),
-    ]
-
-
-def load(stack: Stack, seconds: float = 1200) -> TrafficThread:
-    return TrafficThread(Traffic(targets(stack), ca=str(stack.ca_file), seconds=seconds))
-
-
-@contextlib.contextmanager
-def marked_shifts(stack: Stack, clients: TrafficThread) -> t.Iterator[None]:
-    """Put a mark into the clients' report each time the backend's traffic moves."""
-    link = stack.state_dir / "traffic/backend"
-    ended = threading.Event()
-
-    def watch() -> None:
-        known = os.readlink(link)
-        while not ended.wait(0.01):
-            if os.readlink(link) != known:
-                clients.mark("shift")
-                known = os.readlink(link)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        watcher.join()
-
-
-def answer(stack: Stack, hostname: str, path: str) -> tuple[int, dict[str, t.Any]]:
-    context = ssl.create_default_context(cafile=str(stack.ca_file))
-    connection = http.client.HTTPSConnection(
-        hostname, stack.https_port, context=context, timeout=10
-    )
-    connection.request("GET", path)
-    response = connection.getresponse()
-    return response.status, json.loads(response.read())
-
-
-def live_version(stack: Stack) -> str:
-    return str(answer(stack, "api.localhost", "/health")[1]["version"])
 
 
 STEPS = (
@@ -153,7 +94,7 @@ def test_status_is_one_screen(stack: Stack) -> None:
 def test_back_and_forth_under_load_loses_nothing(stack: Stack) -> None:
     """20 blue-green deploys and 5 rollbacks under mixed load: no request lost, no websocket cut early."""
     drain = 2
-    quick = {"services": described(bake=0, drain=drain)}
+    quick = {"services": described(min_ready=0, bake=0, drain=drain)}
     stack.extra.update(quick)
     assert stack.play("deploy", "-e", "version=1.0.0").code == 0
     with load(stack) as clients, marked_shifts(stack, clients):
@@ -182,7 +123,7 @@ def test_back_and_forth_under_load_loses_nothing(stack: Stack) -> None:
 
 
 def test_a_warm_slot_makes_a_rollback_start_nothing(stack: Stack) -> None:
-    stack.extra["services"] = described(bake=0, drain=4, keep_warm=True)
+    stack.extra["services"] = described(min_ready=0, bake=0, drain=4, keep_warm=True)
     assert stack.play("deploy", "-e", "version=1.0.0").code == 0
     assert stack.play("deploy", "-e", "version=1.1.0").code == 0
     started = {name: c.attrs["State"]["StartedAt"] for name, c in stack.containers().items()}
