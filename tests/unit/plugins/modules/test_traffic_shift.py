@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -60,6 +61,7 @@ def run(**arguments: t.Any) -> t.Dict[str, t.Any]:
         capture_output=True,
         text=True,
         timeout=30,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     return t.cast("t.Dict[str, t.Any]", json.loads(done.stdout))
 
