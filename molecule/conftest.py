@@ -45,7 +45,8 @@ def apply() -> t.Callable[..., str]:
 @pytest.fixture(scope="session")
 def outside_address() -> str:
     """The test host's address as other machines see it."""
-    return yaml.safe_load(REACHED_BY.read_text())["all"]["hosts"]["testhost"]["test_address"]
+    reached_by = yaml.safe_load(REACHED_BY.read_text())
+    return str(reached_by["all"]["hosts"]["testhost"]["test_address"])
 
 
 @pytest.fixture
@@ -53,6 +54,9 @@ def inspect(host: t.Any) -> t.Callable[[str], t.Dict[str, t.Any]]:
     """What the test host's engine says of one of its containers."""
 
     def run(container: str) -> t.Dict[str, t.Any]:
-        return json.loads(host.check_output("docker inspect %s", container))[0]
+        found: t.List[t.Dict[str, t.Any]] = json.loads(
+            host.check_output("docker inspect %s", container)
+        )
+        return found[0]
 
     return run

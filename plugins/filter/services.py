@@ -16,7 +16,10 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     Service,
     ServiceError,
 )
-from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import parse_services
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
+    as_names,
+    parse_services,
+)
 
 
 def _parse(services: object) -> tuple[Service, ...]:
@@ -49,14 +52,15 @@ def service_runtimes(services: object) -> dict[str, dict[str, t.Any]]:
 
 
 def service_tags(
-    services: object, registry: str, version: str = "", only: t.Sequence[str] = ()
+    services: object, registry: str, version: str = "", only: object = ()
 ) -> list[str]:
     """``repository:tag`` of every service that is to be released."""
     platform = Platform(registry=registry)
+    names = as_names(only)
     return [
         f"{service.repository(platform)}:{version or service.settings['version']}"
         for service in _parse(services)
-        if (not only or service.name in only) and (version or service.settings["version"])
+        if (not names or service.name in names) and (version or service.settings["version"])
     ]
 
 

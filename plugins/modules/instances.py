@@ -50,7 +50,7 @@ options:
         default: []
         suboptions:
           name: {description: Name of the container., type: str, required: true}
-          number: {description: Number in the slot, from 1., type: int, required: true}
+          number: {description: 'Number in the slot, from 1.', type: int, required: true}
           address: {description: Fixed address in O(network)., type: str, required: true}
       drain: {description: Seconds that open connections are waited for when stopping., type: int, default: 0}
   secrets:

@@ -167,7 +167,6 @@ output:
 """
 
 import signal
-import sys
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -219,6 +218,10 @@ def migrate(params: t.Mapping[str, t.Any], dry: bool) -> dict[str, t.Any]:
     return report(name, migrator.up())
 
 
+def _end(number: int, frame: object) -> t.NoReturn:
+    raise SystemExit(128 + number)
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -234,7 +237,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     for ending in (signal.SIGTERM, signal.SIGHUP):  # so that the container is removed then too
-        signal.signal(ending, lambda number, frame: sys.exit(128 + number))
+        signal.signal(ending, _end)
     try:
         result = migrate(module.params, module.check_mode)
     # An exception object would be returned as it is, with secrets a command may have printed.

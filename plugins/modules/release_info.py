@@ -72,7 +72,7 @@ fingerprints:
   type: dict
   sample: {backend: 0123456789abcdef}
 images:
-  description: What each of O(tags) names. RV(images.digest) is missing where RV(images.error) says why.
+  description: What each of O(tags) names. The C(digest) is missing where C(error) says why.
   returned: success
   type: dict
   sample: {"tagadodo/backend:1.1.0": {digest: "sha256:0123", source: registry}}

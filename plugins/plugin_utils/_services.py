@@ -25,10 +25,22 @@ _SPECS = pathlib.Path(__file__).resolve().parents[2] / "roles/app/meta/argument_
 @functools.lru_cache(maxsize=1)
 def service_options() -> dict[str, t.Any]:
     """The options of one service, as argument spec."""
-    return t.cast(
-        "dict[str, t.Any]",
-        yaml.safe_load(_SPECS.read_text(encoding="utf-8"))["argument_specs"]["service"]["options"],
-    )
+    specs = yaml.safe_load(_SPECS.read_text(encoding="utf-8"))["argument_specs"]
+    return _grouped(specs["service"]["options"])
+
+
+def _grouped(options: dict[str, t.Any]) -> dict[str, t.Any]:
+    """A group of settings that requires none of them has its defaults without being named."""
+    return {
+        name: {
+            **spec,
+            "options": _grouped(spec["options"]),
+            "apply_defaults": not any(one.get("required") for one in spec["options"].values()),
+        }
+        if "options" in spec
+        else spec
+        for name, spec in options.items()
+    }
 
 
 def parse_services(raw: object) -> tuple[Service, ...]:

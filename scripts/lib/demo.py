@@ -114,15 +114,26 @@ class Site:
         ]
 
 
+def crossing(report: dict[str, t.Any]) -> int:
+    """Websocket messages that met the close of their connection, after its drain time."""
+    return int(report["reasons"].get("cut", 0))
+
+
+def lost_in(report: dict[str, t.Any]) -> int:
+    """Requests without their answer."""
+    return int(report["totals"]["lost"]) - crossing(report)
+
+
 def summary(report: dict[str, t.Any], took: dict[str, float], outcome: dict[str, str]) -> None:
     totals = report["totals"]
     heading("What was measured")
-    print(f"  requests    {totals['sent']} sent, {totals['ok']} answered, {totals['lost']} lost")
+    print(f"  requests    {totals['sent']} sent, {totals['ok']} answered, {lost_in(report)} lost")
     for version, seen in sorted(report["versions"].items()):
         print(f"              {seen['answers']} answers said version {version}")
     cuts = report["websockets"]["cuts"]
     print(
-        f"  websockets  {report['websockets']['opened']} opened, {len(cuts)} closed by the server"
+        f"  websockets  {report['websockets']['opened']} opened, {len(cuts)} closed after their drain"
+        f" time, {crossing(report)} messages crossed the close"
     )
     gap = report["largest_gap"]["seconds"]
     latency = report["latency_ms"]
@@ -179,7 +190,7 @@ def up() -> None:
     print(f"  {site.admin}   admin@tagadodo.com / {password}")
     print(f"  {site.api}/health     (certificates: {site.ca})")
     print("  ./scripts/demo --down    takes everything down")
-    lost = report["totals"]["lost"]
+    lost = lost_in(report)
     if lost:
         raise SystemExit(f"error: {lost} requests were lost: {report['reasons']}")
 

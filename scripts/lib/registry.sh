@@ -12,6 +12,7 @@ REGISTRY_IMAGE=tagadodo/registry:2
 # Sets and exports REGISTRY (127.0.0.1:PORT). The port is REGISTRY_PORT, or the next free one from 5000.
 ensure_registry() {
     local port gateway
+    command -v ip >/dev/null || need_apt iproute2
     port=$(registry_port)
     if [[ -z $port ]]; then
         "$ROOT/scripts/images/build" registry

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, Taga Dodo deploy contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -53,16 +52,29 @@ def main() -> int:
 
 def differing_defaults(role: pathlib.Path) -> t.List[str]:
     """What defaults/main.yml and the argument specs say differently."""
-    file = role / "defaults" / "main.yml"
-    defaults = (yaml.safe_load(file.read_text()) or {}) if file.exists() else {}
+    defaults = _defaults(role)
     options = _specs(role).get("main", {}).get("options", {})
-    specified = {name: spec["default"] for name, spec in options.items() if "default" in spec}
+    specified = {name: _known(spec, name, defaults) for name, spec in options.items()}
+    specified = {name: default for name, default in specified.items() if default is not None}
     return [
         f"roles/{role.name}: default of {name} is {_of(defaults, name)} in defaults/main.yml and "
         f"{_of(specified, name)} in meta/argument_specs.yml"
         for name in sorted({*defaults, *specified})
         if _of(defaults, name) != _of(specified, name)
     ]
+
+
+def _defaults(role: pathlib.Path) -> Spec:
+    file = role / "defaults" / "main.yml"
+    return (yaml.safe_load(file.read_text()) or {}) if file.exists() else {}
+
+
+def _known(spec: Spec, name: str, defaults: Spec) -> t.Any:
+    """The default in the argument specs. They cannot have a template in place of a number."""
+    if "default" in spec or spec.get("type", "str") not in ("int", "float"):
+        return spec.get("default")
+    default = defaults.get(name)
+    return default if isinstance(default, str) and default.startswith("{{") else None
 
 
 def _of(settings: Spec, name: str) -> str:
@@ -83,13 +95,20 @@ def render(role: pathlib.Path) -> str:
         lines += [f"- {_prose(text)}" for text in _texts(spec.get("description"))]
         if spec.get("options"):
             lines += ["", "| Variable | Type | Default | What it is |", "| --- | --- | --- | --- |"]
-            lines += _rows(spec["options"], "")
+            known = _defaults(role) if entry == "main" else {}
+            options = {
+                name: {**option, "default": default}
+                if (default := _known(option, name, known)) is not None
+                else option
+                for name, option in spec["options"].items()
+            }
+            lines += _rows(options, "")
     return "\n".join(lines) + "\n" + _by_hand(role / "README.md")
 
 
 def _by_hand(readme: pathlib.Path) -> str:
     present = readme.read_text() if readme.exists() else ""
-    _, mark, kept = present.partition(f"\n{BY_HAND}\n")
+    _written, mark, kept = present.partition(f"\n{BY_HAND}\n")
     return f"\n{BY_HAND}\n{kept}" if mark else ""
 
 

@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import json
 import os
+import typing as t
 
 import pytest
 
+Apply = t.Callable[..., str]
+Inspect = t.Callable[[str], t.Dict[str, t.Any]]
 SETTINGS = "/etc/docker/daemon.json"
 IMAGE = f"{os.environ['MOLECULE_REGISTRY']}:5000/redis:8.0"
 
 
 @pytest.fixture
-def engine_pid(host):
+def engine_pid(host: t.Any) -> t.Callable[[], str]:
     # The tests restart the engine more often than systemd lets anybody in a minute.
     host.check_output("systemctl reset-failed docker.service docker.socket")
     return lambda: host.check_output("systemctl show --property MainPID --value docker")
 
 
 @pytest.fixture
-def running(host, inspect):
+def running(host: t.Any, inspect: Inspect) -> t.Iterator[t.Callable[[], t.Tuple[int, str]]]:
     """A container; gives its process, to be compared."""
     host.check_output("docker run --detach --name outlives %s sleep 600", IMAGE)
     yield lambda: (inspect("outlives")["State"]["Pid"], inspect("outlives")["State"]["StartedAt"])
@@ -30,22 +33,23 @@ def running(host, inspect):
 
 
 @pytest.fixture
-def settings_kept(host, engine_pid):
+def settings_kept(host: t.Any, engine_pid: t.Callable[[], str]) -> t.Iterator[t.Dict[str, t.Any]]:
     before = host.file(SETTINGS).content_string
     yield json.loads(before)
     host.check_output("printf %%s %s > " + SETTINGS, before)
 
 
-def info(host):
-    return json.loads(host.check_output("docker info --format '{{json .}}'"))
+def info(host: t.Any) -> t.Dict[str, t.Any]:
+    found: t.Dict[str, t.Any] = json.loads(host.check_output("docker info --format '{{json .}}'"))
+    return found
 
 
-def test_engine_runs_now_and_at_boot(host):
+def test_engine_runs_now_and_at_boot(host: t.Any) -> None:
     assert host.service("docker").is_running
     assert host.service("docker").is_enabled
 
 
-def test_settings_of_others_are_kept_and_ours_are_in_force(host):
+def test_settings_of_others_are_kept_and_ours_are_in_force(host: t.Any) -> None:
     written = json.loads(host.file(SETTINGS).content_string)
     assert written["max-concurrent-uploads"] == 2
     assert written["log-opts"] == {"max-size": "10m", "max-file": "3"}
@@ -54,7 +58,7 @@ def test_settings_of_others_are_kept_and_ours_are_in_force(host):
     assert engine["LoggingDriver"] == "json-file"
 
 
-def test_network_gives_out_addresses_of_its_first_24_only(host):
+def test_network_gives_out_addresses_of_its_first_24_only(host: t.Any) -> None:
     network = json.loads(host.check_output("docker network inspect tagadodo"))[0]
     assert network["Driver"] == "bridge"
     assert network["IPAM"]["Config"] == [
@@ -62,15 +66,24 @@ def test_network_gives_out_addresses_of_its_first_24_only(host):
     ]
 
 
-def test_unchanged_settings_disturb_nothing(host, apply, engine_pid, running):
+def test_unchanged_settings_disturb_nothing(
+    host: t.Any,
+    apply: Apply,
+    engine_pid: t.Callable[[], str],
+    running: t.Callable[[], t.Tuple[int, str]],
+) -> None:
     before = engine_pid(), running()
     assert "changed=0" in apply()
     assert (engine_pid(), running()) == before
 
 
 def test_a_live_setting_is_taken_over_without_a_restart(
-    host, apply, engine_pid, running, settings_kept
-):
+    host: t.Any,
+    apply: Apply,
+    engine_pid: t.Callable[[], str],
+    running: t.Callable[[], t.Tuple[int, str]],
+    settings_kept: t.Dict[str, t.Any],
+) -> None:
     before = engine_pid(), running()
     apply(docker_daemon_options={"debug": True, "labels": ["rack=7"]})
     assert (engine_pid(), running()) == before
@@ -81,8 +94,12 @@ def test_a_live_setting_is_taken_over_without_a_restart(
 
 
 def test_containers_outlive_a_restart_that_another_setting_needs(
-    host, apply, engine_pid, running, settings_kept
-):
+    host: t.Any,
+    apply: Apply,
+    engine_pid: t.Callable[[], str],
+    running: t.Callable[[], t.Tuple[int, str]],
+    settings_kept: t.Dict[str, t.Any],
+) -> None:
     """Also where live-restore comes with the very same change."""
     host.check_output("printf %%s %s > " + SETTINGS, json.dumps({"live-restore": False}))
     host.check_output("systemctl reload docker")
@@ -94,8 +111,8 @@ def test_containers_outlive_a_restart_that_another_setting_needs(
 
 
 def test_settings_that_are_no_json_are_refused_before_anything_is_touched(
-    host, apply, engine_pid, settings_kept
-):
+    host: t.Any, apply: Apply, engine_pid: t.Callable[[], str], settings_kept: t.Dict[str, t.Any]
+) -> None:
     before = engine_pid()
     host.check_output("printf %%s %s > " + SETTINGS, '{"debug": tru')
     printed = apply(fails=True)
@@ -104,7 +121,9 @@ def test_settings_that_are_no_json_are_refused_before_anything_is_touched(
     assert engine_pid() == before
 
 
-def test_an_option_that_the_engine_does_not_know_is_refused(host, apply, engine_pid):
+def test_an_option_that_the_engine_does_not_know_is_refused(
+    host: t.Any, apply: Apply, engine_pid: t.Callable[[], str]
+) -> None:
     before = engine_pid(), host.file(SETTINGS).content_string
     printed = apply(fails=True, docker_daemon_options={"no-such-option": True})
     assert "don't match any configuration option: no-such-option" in printed
@@ -113,13 +132,17 @@ def test_an_option_that_the_engine_does_not_know_is_refused(host, apply, engine_
     apply(docker_daemon_options={"log-level": None})
 
 
-def test_check_mode_changes_nothing_and_shows_what_would(host, apply, settings_kept):
+def test_check_mode_changes_nothing_and_shows_what_would(
+    host: t.Any, apply: Apply, settings_kept: t.Dict[str, t.Any]
+) -> None:
     printed = apply("--check", "--diff", docker_daemon_options={"bip": "10.99.0.1/24"})
     assert '+ "bip": "10.99.0.1/24"' in printed
     assert json.loads(host.file(SETTINGS).content_string) == settings_kept
 
 
-def test_authority_of_a_registry_is_trusted_without_a_restart(host, apply, engine_pid):
+def test_authority_of_a_registry_is_trusted_without_a_restart(
+    host: t.Any, apply: Apply, engine_pid: t.Callable[[], str]
+) -> None:
     before = engine_pid()
     apply(docker_registry_cas={"registry.example.com:5000": "-----BEGIN CERTIFICATE-----\n"})
     authority = host.file("/etc/docker/certs.d/registry.example.com:5000/ca.crt")
@@ -128,18 +151,20 @@ def test_authority_of_a_registry_is_trusted_without_a_restart(host, apply, engin
     host.check_output("rm -r /etc/docker/certs.d")
 
 
-def test_network_with_another_subnet_is_not_replaced(host, apply):
+def test_network_with_another_subnet_is_not_replaced(host: t.Any, apply: Apply) -> None:
     printed = apply(fails=True, deploy_subnet="10.214.0.0/16")
     assert "has subnet 10.213.0.0/16, not 10.214.0.0/16" in printed
 
 
-def test_unknown_distribution_is_refused_in_one_line(host, apply):
+def test_unknown_distribution_is_refused_in_one_line(host: t.Any, apply: Apply) -> None:
     printed = apply(fails=True, __docker_releases=["Debian stretch"])
     runs = f"testhost runs Debian {host.system_info.codename}"
     assert f"{runs}; the docker role installs on Debian stretch" in printed
 
 
-def test_engine_of_somebody_else_is_only_asked(host, apply, engine_pid):
+def test_engine_of_somebody_else_is_only_asked(
+    host: t.Any, apply: Apply, engine_pid: t.Callable[[], str]
+) -> None:
     before = host.file(SETTINGS).content_string
     printed = apply(docker_source="none", docker_daemon_options={"debug": True})
     assert "changed=0" in printed
@@ -153,7 +178,7 @@ def test_engine_of_somebody_else_is_only_asked(host, apply, engine_pid):
     assert "managed by somebody else: start it there" in printed
 
 
-def test_dockers_own_repository_is_described_with_its_key(host, apply):
+def test_dockers_own_repository_is_described_with_its_key(host: t.Any, apply: Apply) -> None:
     """Its packages are not installed here: the address is out of reach."""
     key = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ==\n-----END PGP PUBLIC KEY BLOCK-----"
     apply(

@@ -8,19 +8,22 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import typing as t
 
 import pytest
 
+Apply = t.Callable[..., str]
+Inspect = t.Callable[[str], t.Dict[str, t.Any]]
 NGINX = "tagadodo-nginx"
 
 
 @pytest.fixture
-def https(host, outside_address):
+def https(host: t.Any, outside_address: str) -> t.Callable[[str], int]:
     """Status of the answer under a name, over a connection that the host's authority vouches for."""
     authority = host.file("/etc/tagadodo/nginx/tls/ca.pem").content_string
     context = ssl.create_default_context(cadata=authority)
 
-    def get(name):
+    def get(name: str) -> int:
         request = f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n"
         plain = socket.create_connection((outside_address, 443), timeout=10)
         with context.wrap_socket(plain, server_hostname=name) as secured:
@@ -30,7 +33,7 @@ def https(host, outside_address):
     return get
 
 
-def test_http_is_redirected(outside_address):
+def test_http_is_redirected(outside_address: str) -> None:
     connection = http.client.HTTPConnection(outside_address, 80, timeout=5)
     connection.request("GET", "/somewhere", headers={"Host": "api.example.test"})
     answer = connection.getresponse()
@@ -38,18 +41,18 @@ def test_http_is_redirected(outside_address):
     assert answer.getheader("Location") == "https://api.example.test/somewhere"
 
 
-def test_a_service_without_instances_is_a_bad_gateway(https):
+def test_a_service_without_instances_is_a_bad_gateway(https: t.Callable[[str], int]) -> None:
     assert https("api.example.test") in (502, 504)
 
 
-def test_control_server_answers_the_host_alone(host, outside_address):
+def test_control_server_answers_the_host_alone(host: t.Any, outside_address: str) -> None:
     assert host.check_output("curl -sf http://127.0.0.1:10080/revision")
     assert host.check_output("curl -sf http://127.0.0.1:10080/traffic/backend/0").strip() == "blue"
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((outside_address, 10080), timeout=5)
 
 
-def test_can_do_no_more_than_it_needs(inspect):
+def test_can_do_no_more_than_it_needs(inspect: Inspect) -> None:
     limits = inspect(NGINX)["HostConfig"]
     assert limits["CapDrop"] == ["ALL"]
     assert limits["ReadonlyRootfs"] is True
@@ -59,7 +62,7 @@ def test_can_do_no_more_than_it_needs(inspect):
     assert limits["NetworkMode"] == "host"
 
 
-def test_unchanged_settings_do_not_restart_it(apply, inspect):
+def test_unchanged_settings_do_not_restart_it(apply: Apply, inspect: Inspect) -> None:
     before = inspect(NGINX)["Id"], inspect(NGINX)["State"]["StartedAt"]
     assert "changed=0" in apply()
     assert (inspect(NGINX)["Id"], inspect(NGINX)["State"]["StartedAt"]) == before

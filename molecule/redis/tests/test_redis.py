@@ -9,9 +9,12 @@ import json
 import os
 import socket
 import time
+import typing as t
 
 import pytest
 
+Apply = t.Callable[..., str]
+Inspect = t.Callable[[str], t.Dict[str, t.Any]]
 REDIS = "tagadodo-redis"
 IMAGE = f"{os.environ['MOLECULE_REGISTRY']}:5000/redis:8.0"
 PASSWORD = "first-password-of-a-test"
@@ -20,29 +23,28 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture
-def redis(host):
-    def ask(words, password=PASSWORD):
+def redis(host: t.Any) -> t.Callable[..., str]:
+    def ask(words: str, password: str = PASSWORD) -> str:
         """Words are for the command line, the password is not."""
-        return host.run(
-            f"docker exec --env REDISCLI_AUTH=%s {REDIS} redis-cli {words}", password
-        ).stdout.strip()
+        answer = host.run(f"docker exec --env REDISCLI_AUTH=%s {REDIS} redis-cli {words}", password)
+        return str(answer.stdout).strip()
 
     return ask
 
 
-def test_a_password_is_needed(redis):
+def test_a_password_is_needed(redis: t.Callable[..., str]) -> None:
     assert redis("PING") == "PONG"
     assert redis("PING", password="").startswith("NOAUTH")
     assert redis("PING", password="guess").startswith("NOAUTH")
 
 
-def test_settings_are_in_force(redis):
+def test_settings_are_in_force(redis: t.Callable[..., str]) -> None:
     assert redis("CONFIG GET maxmemory").split() == ["maxmemory", str(32 * MIB)]
     assert redis("CONFIG GET maxmemory-policy").split()[1] == "noeviction"
     assert redis("CONFIG GET appendonly").split()[1] == "yes"
 
 
-def test_reached_under_its_name_in_the_network(host):
+def test_reached_under_its_name_in_the_network(host: t.Any) -> None:
     answer = host.run(
         f"docker run --rm --network tagadodo --env REDISCLI_AUTH={PASSWORD} {IMAGE}"
         " redis-cli -h redis PING"
@@ -50,7 +52,7 @@ def test_reached_under_its_name_in_the_network(host):
     assert answer.stdout.strip() == "PONG"
 
 
-def test_not_reached_from_outside(host, inspect, outside_address):
+def test_not_reached_from_outside(host: t.Any, inspect: Inspect, outside_address: str) -> None:
     settings = inspect(REDIS)
     assert not settings["HostConfig"]["PortBindings"]
     assert not any(settings["NetworkSettings"]["Ports"].values())
@@ -63,7 +65,7 @@ def test_not_reached_from_outside(host, inspect, outside_address):
     assert host.addr(address).port(6379).is_reachable
 
 
-def test_password_is_found_nowhere_it_should_not_be(host, inspect):
+def test_password_is_found_nowhere_it_should_not_be(host: t.Any, inspect: Inspect) -> None:
     assert PASSWORD not in host.check_output("ps axwwe")
     assert PASSWORD not in json.dumps(inspect(REDIS))
     assert PASSWORD not in host.check_output(f"docker logs {REDIS} 2>&1")
@@ -76,7 +78,7 @@ def test_password_is_found_nowhere_it_should_not_be(host, inspect):
     assert "Permission denied" in host.run(read).stderr
 
 
-def test_can_do_no_more_than_it_needs(host, inspect):
+def test_can_do_no_more_than_it_needs(host: t.Any, inspect: Inspect) -> None:
     state = host.check_output(f"docker exec {REDIS} cat /proc/1/status")
     status = dict(line.split(":\t", 1) for line in state.splitlines() if ":\t" in line)
     assert status["Uid"].split() == ["999"] * 4
@@ -90,7 +92,7 @@ def test_can_do_no_more_than_it_needs(host, inspect):
     assert limits["RestartPolicy"]["Name"] == "unless-stopped"
 
 
-def test_health_check_asks_with_the_password(host, inspect):
+def test_health_check_asks_with_the_password(host: t.Any, inspect: Inspect) -> None:
     check = inspect(REDIS)["Config"]["Healthcheck"]
     seconds = 10**9
     assert [check[key] // seconds for key in ("Interval", "Timeout", "StartPeriod")] == [30, 10, 40]
@@ -100,13 +102,15 @@ def test_health_check_asks_with_the_password(host, inspect):
     assert host.run(f"docker exec {REDIS} sh -c %s", test.replace("PONG", "PANG")).rc == 1
 
 
-def test_unchanged_settings_do_not_restart_it(apply, inspect):
+def test_unchanged_settings_do_not_restart_it(apply: Apply, inspect: Inspect) -> None:
     before = inspect(REDIS)["Id"], inspect(REDIS)["State"]["StartedAt"]
     assert "changed=0" in apply()
     assert (inspect(REDIS)["Id"], inspect(REDIS)["State"]["StartedAt"]) == before
 
 
-def test_a_new_password_holds_at_once_is_not_printed_and_data_stays(redis, apply, host):
+def test_a_new_password_holds_at_once_is_not_printed_and_data_stays(
+    redis: t.Callable[..., str], apply: Apply, host: t.Any
+) -> None:
     assert redis("SET kept through") == "OK"
     printed = apply("-vvv", "--diff", redis_password=OTHER_PASSWORD)
     assert OTHER_PASSWORD not in printed
@@ -120,7 +124,9 @@ def test_a_new_password_holds_at_once_is_not_printed_and_data_stays(redis, apply
     assert redis("GET kept") == "through"
 
 
-def test_data_survives_a_killed_process(redis, host, inspect):
+def test_data_survives_a_killed_process(
+    redis: t.Callable[..., str], host: t.Any, inspect: Inspect
+) -> None:
     assert redis("SET written second-ago") == "OK"
     time.sleep(1.5)
     host.check_output("kill -9 %s", str(inspect(REDIS)["State"]["Pid"]))
@@ -131,11 +137,11 @@ def test_data_survives_a_killed_process(redis, host, inspect):
 
 
 @pytest.mark.parametrize("password", ["short", "twelve chars with blanks", 'quote"quote"quote'])
-def test_a_password_that_redis_would_misread_is_refused(apply, password):
+def test_a_password_that_redis_would_misread_is_refused(apply: Apply, password: str) -> None:
     assert "redis_password must be 12 or more" in apply(fails=True, redis_password=password)
 
 
-def test_settings_that_redis_does_not_start_with_are_told_with_its_own_words(apply):
+def test_settings_that_redis_does_not_start_with_are_told_with_its_own_words(apply: Apply) -> None:
     printed = apply(fails=True, redis_options={"maxclients": "many"}, redis_timeout=2)
     assert "tagadodo-redis of testhost does not answer" in printed
     assert "maxclients" in printed

@@ -201,7 +201,7 @@ async def _follow_marks(source: str, traffic: Traffic) -> None:
 
 
 def _mark(line: str, traffic: Traffic) -> None:
-    name, _, when = line.rpartition(" ")
+    name, _space, when = line.rpartition(" ")
     if name and re.fullmatch(r"\d+(\.\d+)?", when):
         traffic.mark(name, time.monotonic() - (time.time() - float(when)))
     elif line:

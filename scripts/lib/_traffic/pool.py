@@ -72,7 +72,7 @@ class Pool:
         self._connections.clear()
 
     def _pick(self) -> Connection | None:
-        for _ in range(len(self._connections)):
+        for _connection in range(len(self._connections)):
             connection = self._connections[0]
             if connection.ended:
                 self._connections.popleft()

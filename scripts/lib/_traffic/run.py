@@ -14,6 +14,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from _traffic.http_client import HttpClient, Setting
@@ -21,10 +22,14 @@ from _traffic.record import COUNTS, Recorder, report, second_entry
 from _traffic.target import Endpoint, Target, source_addresses, tls_context, version_reader
 from _traffic.websocket_client import WebsocketClient
 
-MIX = {"get": 60.0, "post": 30.0, "h2_get": 35.0, "h2_post": 10.0, "new": 15.0}
+MIX: Mapping[str, float] = MappingProxyType(
+    {"get": 60.0, "post": 30.0, "h2_get": 35.0, "h2_post": 10.0, "new": 15.0}
+)
 RATE = 150.0
 MOST_RATE = 5000.0
-_CONNECTIONS = {"get": 8, "post": 4, "h2_get": 1, "h2_post": 1, "new": 1}
+_CONNECTIONS: Mapping[str, int] = MappingProxyType(
+    {"get": 8, "post": 4, "h2_get": 1, "h2_post": 1, "new": 1}
+)
 _USES = {"get": "get", "post": "post", "h2_get": "get", "h2_post": "post", "new": "get"}
 
 

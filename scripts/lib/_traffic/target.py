@@ -122,7 +122,7 @@ def json_field(body: bytes | str, path: str) -> object:
 
 def version_reader(spec: str) -> Callable[[Answer], str]:
     """From an answer to its version: UNKNOWN if it has none, "" if none is looked for."""
-    how, _, argument = spec.partition(":")
+    how, _colon, argument = spec.partition(":")
     if how == "none" and not argument:
         return lambda answer: ""
     if how == "json" and argument:

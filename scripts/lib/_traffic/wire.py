@@ -73,7 +73,7 @@ class Connection(asyncio.Protocol):
 
     async def settle(self) -> bool:
         """Take in what the kernel already holds (a FIN, a GOAWAY); True if still usable then."""
-        for _ in range(_SETTLE_ROUNDS):
+        for _round in range(_SETTLE_ROUNDS):
             if self.ended or not self._poll.poll(0):
                 break
             await asyncio.sleep(0)

@@ -13,6 +13,7 @@ import typing as t
 import uuid
 
 import pytest
+
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
 
 

@@ -121,7 +121,7 @@ class Server:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             for on_connection in itertools.count():
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-                method, path, _ = head[0].split(" ")
+                method, path = head[0].split(" ")[:2]
                 headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
                 self.asked.append(
@@ -690,8 +690,7 @@ def command_line(
                 process.stdin.write(f"shift\nbefore {time.time() - 0.5}\n".encode())
                 await asyncio.sleep(0.15)
                 process.send_signal(signalled)
-            output, _ = await process.communicate()
-            output = first + output
+            output = first + (await process.communicate())[0]
             assert process.returncode is not None
             return process.returncode, output.decode()
 

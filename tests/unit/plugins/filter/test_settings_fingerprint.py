@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
 from ansible_collections.tagadodo.deploy.plugins.filter.settings_fingerprint import (
@@ -14,7 +16,7 @@ from ansible_collections.tagadodo.deploy.plugins.filter.settings_fingerprint imp
 SETTINGS = ["secret", "256mb", {"appendfsync": "always", "save": ""}]
 
 
-def test_equal_settings_look_equal_whatever_their_order():
+def test_equal_settings_look_equal_whatever_their_order() -> None:
     other_order = ["secret", "256mb", {"save": "", "appendfsync": "always"}]
     assert settings_fingerprint(SETTINGS, "redis") == settings_fingerprint(other_order, "redis")
 
@@ -27,5 +29,5 @@ def test_equal_settings_look_equal_whatever_their_order():
         (SETTINGS, "other"),
     ],
 )
-def test_other_settings_look_different(settings, salt):
+def test_other_settings_look_different(settings: t.List[t.Any], salt: str) -> None:
     assert settings_fingerprint(settings, salt) != settings_fingerprint(SETTINGS, "redis")

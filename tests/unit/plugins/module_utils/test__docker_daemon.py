@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import typing as t
 
 import pytest
 from hypothesis import given
@@ -20,24 +21,24 @@ PATH = "/etc/docker/daemon.json"
 WITH_LIVE_RESTORE = '{"live-restore": true}'
 
 
-def test_settings_of_others_are_kept_and_ours_win():
+def test_settings_of_others_are_kept_and_ours_win() -> None:
     plan = plan_daemon('{"bip": "10.9.0.1/24", "debug": true}', {"debug": False}, PATH)
     assert json.loads(plan.content) == {"bip": "10.9.0.1/24", "debug": False}
     assert plan.changed == ("debug",)
 
 
-def test_null_takes_a_setting_out():
+def test_null_takes_a_setting_out() -> None:
     plan = plan_daemon('{"debug": true, "bip": "10.9.0.1/24"}', {"debug": None, "mtu": None}, PATH)
     assert json.loads(plan.content) == {"bip": "10.9.0.1/24"}
 
 
-def test_text_that_says_the_same_stays_as_it_is():
+def test_text_that_says_the_same_stays_as_it_is() -> None:
     present = '{ "live-restore":true }'
     plan = plan_daemon(present, {"live-restore": True}, PATH)
     assert (plan.content, plan.changed, plan.action) == (present, (), "none")
 
 
-def test_log_options_become_texts():
+def test_log_options_become_texts() -> None:
     plan = plan_daemon("", {"log-opts": {"max-size": "10m", "max-file": 3, "compress": True}}, PATH)
     assert json.loads(plan.content)["log-opts"] == {
         "max-size": "10m",
@@ -59,7 +60,9 @@ def test_log_options_become_texts():
         ('{"log-driver": "local"}', {"log-driver": None}, "restart"),
     ],
 )
-def test_the_engine_is_disturbed_no_more_than_needed(present, wanted, action):
+def test_the_engine_is_disturbed_no_more_than_needed(
+    present: str, wanted: t.Mapping[str, t.Any], action: str
+) -> None:
     assert plan_daemon(present, wanted, PATH).action == action
 
 
@@ -72,7 +75,9 @@ def test_the_engine_is_disturbed_no_more_than_needed(present, wanted, action):
         ("", {"log-opts": "max-size=1m"}, "must be a mapping"),
     ],
 )
-def test_errors_say_what_to_change(present, wanted, message):
+def test_errors_say_what_to_change(
+    present: str, wanted: t.Mapping[str, t.Any], message: str
+) -> None:
     with pytest.raises(DaemonOptionsError, match=message):
         plan_daemon(present, wanted, PATH)
 
@@ -84,7 +89,9 @@ SETTINGS = st.dictionaries(
 
 
 @given(SETTINGS, SETTINGS)
-def test_a_second_run_changes_nothing(present, wanted):
+def test_a_second_run_changes_nothing(
+    present: t.Mapping[str, t.Any], wanted: t.Mapping[str, t.Any]
+) -> None:
     once = plan_daemon(json.dumps(present), wanted, PATH)
     again = plan_daemon(once.content, wanted, PATH)
     assert (again.content, again.action) == (once.content, "none")

@@ -61,8 +61,10 @@ def serving(context: ssl.SSLContext | None = None) -> t.Iterator[int]:
         if context:
             server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
 
 
 @contextlib.contextmanager
@@ -81,9 +83,11 @@ def answering(*pieces: bytes, pause: float = 0.0) -> t.Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=serve)
         thread.start()
-        yield server.getsockname()[1]
-        over.set()
-        thread.join()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            over.set()
+            thread.join()
 
 
 @pytest.fixture(scope="module")

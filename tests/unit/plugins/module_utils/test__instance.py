@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import replace
 
 import pytest
@@ -56,7 +57,7 @@ def test_what_is_stopped_is_started_again() -> None:
 
 
 @pytest.mark.parametrize("change", [{"release": "older"}, {"image": "tagadodo/backend@sha256:22"}])
-def test_another_release_or_image_is_replaced(change: dict[str, str]) -> None:
+def test_another_release_or_image_is_replaced(change: dict[str, t.Any]) -> None:
     assert steps(found(replace(WANTED, **change))) == [
         ("remove", "1"),
         ("create", "1"),

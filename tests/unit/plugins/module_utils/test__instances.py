@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import Found, Slot
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instances import Changes
 

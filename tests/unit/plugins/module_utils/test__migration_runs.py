@@ -38,7 +38,7 @@ def runs(client: t.Any, image: str, **changes: t.Any) -> MigrationRuns:
 
 
 def test_a_container_has_the_settings_of_the_service_and_names_of_its_own() -> None:
-    first, second = (runs(None, "i").spec("up", ["node", "up.js"]) for _ in range(2))
+    first, second = (runs(None, "i").spec("up", ["node", "up.js"]) for _time in range(2))
     assert first.name.startswith("t-backend-migration-up-")
     assert first.name != second.name
     assert (first.command, first.user, first.memory) == (("node", "up.js"), "1001:1001", 2**26)

@@ -73,7 +73,7 @@ def ready(target: Target = TARGET) -> ProbeState:
 
 def test_nothing_but_startup_is_asked_until_it_succeeded() -> None:
     state = ProbeState.begin(TARGET, 0.0)
-    for _ in range(20):
+    for _time in range(20):
         assert state.probes() == (STARTUP,)
         state = play(state, REFUSED)
     assert play(state, OK).probes() == (READY, LIVE)
@@ -86,7 +86,7 @@ def test_without_a_startup_path_a_target_counts_as_started() -> None:
 def test_a_target_that_comes_up_is_asked_often_at_first_and_then_less() -> None:
     state = ProbeState.begin(TARGET, 0.0, interval=0.1)
     times = []
-    for _ in range(150):
+    for _time in range(150):
         times.append(state.next_probe()[0])
         state = play(state, REFUSED)
     gaps = [later - now for now, later in zip(times, times[1:]) if later < 290]

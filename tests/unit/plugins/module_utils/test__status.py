@@ -24,7 +24,12 @@ def test_one_line_a_slot_and_the_last_releases() -> None:
         shares={"backend": 100},
         releases={
             "backend": [
-                {"release": "20261122-2", "version": "1.2.0", "outcome": "failed", "reason": "never ready"},
+                {
+                    "release": "20261122-2",
+                    "version": "1.2.0",
+                    "outcome": "failed",
+                    "reason": "never ready",
+                },
                 {"release": "20261122-1", "version": "1.1.0", "outcome": "succeeded"},
             ]
         },

@@ -55,7 +55,7 @@ class Control(BaseHTTPRequestHandler):
     server: Proxy
 
     def do_GET(self) -> None:
-        _, _, service, bucket = self.path.split("/")
+        service, bucket = self.path.split("/")[2:]
         green = self.server.state / "traffic" / service / "green" / bucket
         text = b"green\n" if green.is_file() and not self.server.stuck else b"blue\n"
         self.send_response(200 if service in self.server.services else 404)
