@@ -42,14 +42,14 @@ def apply() -> t.Callable[..., str]:
     return run
 
 
-@pytest.fixture(scope="session")
-def outside_address() -> str:
+@pytest.fixture(scope="module")
+def outside_address(request: pytest.FixtureRequest) -> str:
     """The test host's address as other machines see it."""
-    reached_by = yaml.safe_load(REACHED_BY.read_text())
-    return str(reached_by["all"]["hosts"]["testhost"]["test_address"])
+    name = request.module.testinfra_hosts[0].rpartition("/")[2]
+    return str(yaml.safe_load(REACHED_BY.read_text())["all"]["hosts"][name]["test_address"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def inspect(host: t.Any) -> t.Callable[[str], t.Dict[str, t.Any]]:
     """What the test host's engine says of one of its containers."""
 
@@ -58,5 +58,18 @@ def inspect(host: t.Any) -> t.Callable[[str], t.Dict[str, t.Any]]:
             host.check_output("docker inspect %s", container)
         )
         return found[0]
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def get(host: t.Any) -> t.Callable[[str], str]:
+    """What the test host itself is answered at a plain URL; empty if it is not."""
+    program = (
+        "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).read().decode())"
+    )
+
+    def run(url: str) -> str:
+        return str(host.run("python3 -c %s %s", program, url).stdout).strip()
 
     return run

@@ -374,7 +374,7 @@ def flood(stack: Stack, source: str, requests: int) -> tuple[list[Answer], float
 
 def test_who_asks_too_often_is_told_so_and_nobody_else(stack: Stack) -> None:
     answers, seconds = flood(stack, "127.0.0.2", 900)
-    others = [ask(stack, API, "/version", source="127.0.0.3").status for _ in range(20)]
+    others = [ask(stack, API, "/version", source="127.0.0.3").status for _time in range(20)]
     elsewhere = ask(stack, ADMIN, "/", source="127.0.0.2").status
     statuses = [answer.status for answer in answers]
     passed = statuses.count(200)
@@ -393,7 +393,7 @@ def test_who_asks_too_often_is_told_so_and_nobody_else(stack: Stack) -> None:
 def test_probes_of_a_release_are_not_limited(stack: Stack, token: str) -> None:
     assert flood(stack, "127.0.0.4", 900)[0][-1].status == 429
     probe = {"X_Probe_Token": token, "X_Probe_Slot": "green"}
-    answers = [ask(stack, API, "/version", source="127.0.0.4", **probe) for _ in range(20)]
+    answers = [ask(stack, API, "/version", source="127.0.0.4", **probe) for _time in range(20)]
     assert {answer.status for answer in answers} == {200}
 
 

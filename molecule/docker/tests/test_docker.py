@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 
+testinfra_hosts = ["ansible://bare"]
 Apply = t.Callable[..., str]
 Inspect = t.Callable[[str], t.Dict[str, t.Any]]
 SETTINGS = "/etc/docker/daemon.json"
@@ -158,7 +159,7 @@ def test_network_with_another_subnet_is_not_replaced(host: t.Any, apply: Apply) 
 
 def test_unknown_distribution_is_refused_in_one_line(host: t.Any, apply: Apply) -> None:
     printed = apply(fails=True, __docker_releases=["Debian stretch"])
-    runs = f"testhost runs Debian {host.system_info.codename}"
+    runs = f"bare runs Debian {host.system_info.codename}"
     assert f"{runs}; the docker role installs on Debian stretch" in printed
 
 
@@ -174,7 +175,7 @@ def test_engine_of_somebody_else_is_only_asked(
         printed = apply(fails=True, docker_source="none")
     finally:
         host.check_output("systemctl start docker.socket docker.service")
-    assert "The Docker engine of testhost does not answer" in printed
+    assert "The Docker engine of bare does not answer" in printed
     assert "managed by somebody else: start it there" in printed
 
 

@@ -17,6 +17,7 @@ import typing as t
 
 import pytest
 
+testinfra_hosts = ["ansible://equipped"]
 Apply = t.Callable[..., str]
 Inspect = t.Callable[[str], t.Dict[str, t.Any]]
 MONGODB = "tagadodo-mongodb"

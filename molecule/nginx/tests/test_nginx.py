@@ -12,7 +12,9 @@ import typing as t
 
 import pytest
 
+testinfra_hosts = ["ansible://equipped"]
 Apply = t.Callable[..., str]
+Get = t.Callable[[str], str]
 Inspect = t.Callable[[str], t.Dict[str, t.Any]]
 NGINX = "tagadodo-nginx"
 
@@ -45,9 +47,9 @@ def test_a_service_without_instances_is_a_bad_gateway(https: t.Callable[[str], i
     assert https("api.example.test") in (502, 504)
 
 
-def test_control_server_answers_the_host_alone(host: t.Any, outside_address: str) -> None:
-    assert host.check_output("curl -sf http://127.0.0.1:10080/revision")
-    assert host.check_output("curl -sf http://127.0.0.1:10080/traffic/backend/0").strip() == "blue"
+def test_control_server_answers_the_host_alone(get: Get, outside_address: str) -> None:
+    assert get("http://127.0.0.1:10080/revision")
+    assert get("http://127.0.0.1:10080/traffic/backend/0") == "blue"
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((outside_address, 10080), timeout=5)
 

@@ -13,6 +13,7 @@ import typing as t
 
 import pytest
 
+testinfra_hosts = ["ansible://equipped"]
 Apply = t.Callable[..., str]
 Inspect = t.Callable[[str], t.Dict[str, t.Any]]
 REDIS = "tagadodo-redis"
@@ -143,6 +144,6 @@ def test_a_password_that_redis_would_misread_is_refused(apply: Apply, password: 
 
 def test_settings_that_redis_does_not_start_with_are_told_with_its_own_words(apply: Apply) -> None:
     printed = apply(fails=True, redis_options={"maxclients": "many"}, redis_timeout=2)
-    assert "tagadodo-redis of testhost does not answer" in printed
+    assert "tagadodo-redis of equipped does not answer" in printed
     assert "maxclients" in printed
     apply()

@@ -22,7 +22,9 @@ PREPARED = DATA / ".root-user-made"
 def setting(name: str) -> str:
     """The value of NAME, or the content of the file that NAME_FILE points to."""
     path = os.environ.get(f"{name}_FILE")
-    return Path(path).read_text(encoding="utf-8").strip("\r\n") if path else os.environ.get(name, "")
+    return (
+        Path(path).read_text(encoding="utf-8").strip("\r\n") if path else os.environ.get(name, "")
+    )
 
 
 def make_root_user(username: str, password: str) -> None:
@@ -40,9 +42,14 @@ def make_root_user(username: str, password: str) -> None:
 
 
 def main() -> None:
-    username, password = setting("MONGO_INITDB_ROOT_USERNAME"), setting("MONGO_INITDB_ROOT_PASSWORD")
+    username, password = (
+        setting("MONGO_INITDB_ROOT_USERNAME"),
+        setting("MONGO_INITDB_ROOT_PASSWORD"),
+    )
     if bool(username) != bool(password):
-        sys.exit("mongod: MONGO_INITDB_ROOT_USERNAME and MONGO_INITDB_ROOT_PASSWORD need each other")
+        sys.exit(
+            "mongod: MONGO_INITDB_ROOT_USERNAME and MONGO_INITDB_ROOT_PASSWORD need each other"
+        )
     command = [sys.executable, "-m", "secantus", "--standalone", "--cache-size", "256M"]
     command += ["--host", "0.0.0.0", "--port", "27017", "--storage-path", str(DATA)]
     if username:

@@ -6,5 +6,5 @@
 FROM tagadodo/testhost:debian12
 RUN apt-get -q update \
  && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends \
-      docker.io python3-docker python3-cryptography \
+      docker.io python3-docker python3-cryptography apparmor ca-certificates logrotate \
  && rm -rf /var/lib/apt/lists/*

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What modules and templates get of the inventory's services."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.tagadodo.deploy.plugins.filter.services import (
+    public_services,
+    service_routes,
+    service_runtimes,
+    service_secrets,
+    service_tags,
+)
+
+SERVICES: dict[str, t.Any] = {
+    "api": {
+        "image": "tagadodo/api",
+        "version": "1.0.0",
+        "port": 3000,
+        "hostnames": ["api.example.com"],
+        "secrets": {"TOKEN": "hush"},
+    },
+    "api-admin": {
+        "image": "registry.example.com/admin",
+        "port": 8080,
+        "hostnames": ["admin.example.com"],
+        "route": {"kind": "spa"},
+    },
+}
+
+
+def test_secrets_are_either_all_there_is_or_not_there() -> None:
+    assert service_secrets(SERVICES) == {"api": {"TOKEN": "hush"}, "api-admin": {}}
+    public = public_services(SERVICES)
+    assert isinstance(public, dict)
+    assert public["api"]["secrets"] == {"TOKEN": ""}
+    for told in (public, service_runtimes(SERVICES)):
+        assert "hush" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("version", "only", "tags"),
+    [
+        ("", "", ["docker.io/tagadodo/api:1.0.0"]),
+        ("2", "", ["docker.io/tagadodo/api:2", "registry.example.com/admin:2"]),
+        ("2", "api-admin", ["registry.example.com/admin:2"]),
+        ("2", "api-admin, api", ["docker.io/tagadodo/api:2", "registry.example.com/admin:2"]),
+        ("2", ["api"], ["docker.io/tagadodo/api:2"]),
+    ],
+)
+def test_tags_of_what_is_to_be_released(version: str, only: object, tags: list[str]) -> None:
+    assert service_tags(SERVICES, "docker.io", version, only) == tags
+
+
+def test_routes_know_both_slots_and_the_settings_of_the_route() -> None:
+    api, admin = service_routes(SERVICES, "tagadodo", "10.213.0.0/16")
+    assert (api["service"], api["kind"], admin["kind"]) == ("api", "api", "spa")
+    assert set(api["upstreams"]) == {"blue", "green"}
+    every = [
+        address
+        for route in (api, admin)
+        for slot in route["upstreams"].values()
+        for address in slot
+    ]
+    assert len(set(every)) == 4
+
+
+def test_a_mistake_is_told_in_one_line() -> None:
+    with pytest.raises(AnsibleFilterError, match=r"services.api.port: 70000 is not between"):
+        service_runtimes({"api": {**SERVICES["api"], "port": 70000}})
