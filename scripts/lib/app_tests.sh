@@ -4,6 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # The example's own lint and tests: in the image it is built in, against the servers it is deployed with.
+# shellcheck source=scripts/lib/common.sh
 source "$(dirname "$0")/common.sh"
 
 NAME=tagadodo-app-test-$$
