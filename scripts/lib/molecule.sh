@@ -45,6 +45,7 @@ scenarios() {
     export NO_COLOR=1 ANSIBLE_NOCOLOR=1
     mkdir -p "$MOLECULE_EPHEMERAL_DIRECTORY"
     molecule test "${@/#/--scenario-name=}"
+    rm -rf "$MOLECULE_EPHEMERAL_DIRECTORY"
 }
 
 passed_in() {

@@ -142,13 +142,14 @@ def log(stack: Stack, service: str) -> list[dict[str, t.Any]]:
 
 def logged(stack: Stack, service: str, answer: Answer) -> dict[str, t.Any]:
     """The line of an answer; nginx writes it when the answer is sent."""
+    wanted = answer.headers["X-Request-ID"]
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
-        for line in reversed(log(stack, service)):
-            if line["request_id"] == answer.headers["X-Request-ID"]:
-                return line
+        lines = [line for line in log(stack, service) if line["request_id"] == wanted]
+        if lines:
+            return lines[-1]
         time.sleep(0.02)
-    raise AssertionError(f"{answer.headers['X-Request-ID']} is not in the log of {service}")
+    raise AssertionError(f"{wanted} is not in the log of {service}")
 
 
 def assets(stack: Stack) -> list[str]:

@@ -64,6 +64,18 @@ def test_can_do_no_more_than_it_needs(inspect: Inspect) -> None:
     assert limits["NetworkMode"] == "host"
 
 
+def test_a_host_that_cannot_make_certificates_is_told_what_is_missing(
+    host: t.Any, apply: Apply
+) -> None:
+    package = "/usr/lib/python3/dist-packages/cryptography"
+    host.check_output(f"mv {package} {package}.away")
+    try:
+        printed = apply(fails=True)
+    finally:
+        host.check_output(f"mv {package}.away {package}")
+    assert "needs the Python package cryptography there. Install python3-cryptography" in printed
+
+
 def test_unchanged_settings_do_not_restart_it(apply: Apply, inspect: Inspect) -> None:
     before = inspect(NGINX)["Id"], inspect(NGINX)["State"]["StartedAt"]
     assert "changed=0" in apply()
