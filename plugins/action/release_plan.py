@@ -21,7 +21,6 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     Platform,
-    Service,
     ServiceError,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._steps import (
@@ -32,6 +31,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._steps import (
 )
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import host_view
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
+    named_services,
     parse_services,
     select_services,
 )
@@ -81,7 +81,7 @@ class ActionModule(ActionBase):
         if args["kind"] == "rollback":
             return [
                 plan_rollback(fleet, service, release, args.get("version") or None)
-                for service in _named(described, args.get("only"))
+                for service in named_services(described, args.get("only"))
             ]
         chosen = select_services(described, args.get("only"), args.get("version"))
         return [
@@ -95,7 +95,3 @@ class ActionModule(ActionBase):
             )
             for service in chosen
         ]
-
-
-def _named(services: tuple[Service, ...], only: object) -> tuple[Service, ...]:
-    return select_services(services, only, "unused")

@@ -89,13 +89,11 @@ def as_names(value: object) -> tuple[str, ...]:
     return tuple(str(part).strip() for part in parts)
 
 
-def select_services(
-    services: tuple[Service, ...], only: object, version: object
-) -> tuple[Service, ...]:
-    """The services that are asked for, with the version that is asked for.
+def named_services(services: tuple[Service, ...], only: object) -> tuple[Service, ...]:
+    """The services that are asked for by name, or all of them.
 
     Raises:
-        ServiceError: a name is not described, or a service has no version.
+        ServiceError: a name is not described.
     """
     names = as_names(only)
     known = [service.name for service in services]
@@ -104,13 +102,23 @@ def select_services(
             raise ServiceError(
                 f"service: {name} is not described; known services: {', '.join(known)}"
             )
+    return tuple(service for service in services if not names or service.name in names)
+
+
+def select_services(
+    services: tuple[Service, ...], only: object, version: object
+) -> tuple[Service, ...]:
+    """The services that are asked for, with the version that is asked for.
+
+    Raises:
+        ServiceError: a name is not described, or a service has no version.
+    """
     chosen = tuple(
         Service(
             service.name,
             {**service.settings, "version": str(version or service.settings["version"] or "")},
         )
-        for service in services
-        if not names or service.name in names
+        for service in named_services(services, only)
     )
     for service in chosen:
         if not service.settings["version"]:
