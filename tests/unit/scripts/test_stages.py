@@ -1,0 +1,69 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The runner of scripts/test: what it prints last, its exit status, and what it leaves running."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+SCRIPT = """
+set -euo pipefail
+LOGS={logs}
+say() {{ echo "$*"; }}
+source {root}/scripts/lib/stages.sh
+stage_good() {{ echo '== 3 passed in 1 s =='; }}
+stage_bad() {{ echo 'what went wrong'; false; echo 'never reached'; }}
+stage_endless() {{ trap 'echo cleaned >{logs}/cleaned; exit 1' INT; echo $BASHPID >{logs}/pid; while :; do sleep 0.1; done; }}
+trap end_stages EXIT INT TERM
+{calls}
+conclude_stages
+"""
+
+
+@pytest.fixture
+def script(tmp_path):
+    def start(calls: str) -> subprocess.Popen[str]:
+        text = SCRIPT.format(logs=tmp_path, root=ROOT, calls=calls)
+        return subprocess.Popen(["bash", "-c", text], stdout=subprocess.PIPE, text=True)
+
+    return start
+
+
+def test_passing_stages_end_with_status_0(script):
+    process = script("start_stage good; join_stage good; run_stage good")
+    told = process.communicate()[0].splitlines()
+    assert (process.returncode, told[-1]) == (0, "stages: 2 passed, 0 failed")
+    assert told[1].endswith("(3 passed in 1 s)")
+
+
+def test_a_failing_stage_ends_with_status_1_and_shows_its_output(script):
+    process = script("run_stage bad; run_stage good")
+    told = process.communicate()[0].splitlines()
+    assert process.returncode == 1
+    assert told[-2:] == ["failed: bad", "stages: 1 passed, 1 failed"]
+    assert "what went wrong" in told
+    assert "never reached" not in told
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_lets_its_stages_clean_up_and_leaves_none_running(script, tmp_path, sign):
+    process = script("run_stage endless")
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(sign)
+    process.communicate(timeout=20)
+    assert process.returncode != 0
+    assert (tmp_path / "cleaned").read_text() == "cleaned\n"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
