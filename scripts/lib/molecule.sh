@@ -15,6 +15,7 @@ HOSTS=("whole app" "bare docker" "equipped mongodb nginx redis")
 
 main() {
     local host failed=0 passed=0 processes=()
+    trap interrupted INT TERM
     mkdir -p "$LOGS"
     cd "$ROOT"
     for host in "${HOSTS[@]}"; do
@@ -46,6 +47,25 @@ scenarios() {
     mkdir -p "$MOLECULE_EPHEMERAL_DIRECTORY"
     molecule test "${@/#/--scenario-name=}"
     rm -rf "$MOLECULE_EPHEMERAL_DIRECTORY"
+}
+
+# Molecule destroys nothing when it is ended, so its hosts are removed by their names.
+interrupted() {
+    local network
+    trap '' INT TERM
+    kill -TERM 0
+    wait || true
+    while pgrep --pgroup 0 ansible >/dev/null; do sleep 0.2; done
+    docker ps --all --quiet --filter "name=^/?$PREFIX-" | xargs --no-run-if-empty docker rm --force --volumes >/dev/null
+    docker volume ls --quiet --filter "name=$PREFIX-" | xargs --no-run-if-empty docker volume rm --force >/dev/null
+    for network in $(docker network ls --quiet --filter "name=$PREFIX-"); do
+        # The registry is in it too.
+        docker network inspect --format '{{range $id, $_ := .Containers}}{{$id}} {{end}}' "$network" |
+            xargs --no-run-if-empty -n 1 docker network disconnect --force "$network"
+        docker network rm "$network" >/dev/null
+    done
+    rm -rf "$ROOT/build/molecule/$PREFIX-"* "$ROOT/build/$PREFIX-"*
+    exit 1
 }
 
 passed_in() {
