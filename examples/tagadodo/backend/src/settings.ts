@@ -10,6 +10,10 @@ export class Faults {
   readonly errorPercent: number;
   readonly latencyMs: number;
   readonly loseDatabaseAfterSeconds: number | undefined;
+  /** Errors and latency begin this many seconds after the start. */
+  readonly afterSeconds: number;
+  /** Errors and latency are there only while more requests a second than this come in. */
+  readonly aboveRate: number;
 
   constructor(reader: Reader) {
     this.neverReady = reader.flag('FAULT_NEVER_READY');
@@ -17,6 +21,8 @@ export class Faults {
     this.errorPercent = reader.number('FAULT_ERROR_PERCENT', { max: 100 }) ?? 0;
     this.latencyMs = reader.number('FAULT_LATENCY_MS', { max: 600_000 }) ?? 0;
     this.loseDatabaseAfterSeconds = reader.number('FAULT_LOSE_DATABASE_AFTER', { max: 86_400 });
+    this.afterSeconds = reader.number('FAULT_AFTER', { max: 86_400 }) ?? 0;
+    this.aboveRate = reader.number('FAULT_ABOVE_RATE', { max: 1_000_000 }) ?? 0;
   }
 }
 

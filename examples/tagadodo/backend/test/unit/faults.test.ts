@@ -2,17 +2,23 @@ import { expect, test } from 'vitest';
 import { injectFaults } from '../../src/faults.js';
 import type { Faults } from '../../src/settings.js';
 
-/** Asks for `path` with a random number of 0.4, and tells what came of it. */
-function outcome(path: string, errorPercent: number): string {
-  let result = 'nothing';
-  const faults = { errorPercent, latencyMs: 0 } as Faults;
-  const response = { status: (code: number) => ({ json: () => (result = String(code)) }) };
-  injectFaults(faults, () => 0.4)(
-    { path } as never,
-    response as never,
-    (() => (result = 'answered')) as never,
+let now = 0;
+
+/** An application with faults, where the random number is 0.4: asks for a path, tells what came of it. */
+function application(faults: Partial<Faults>): (path: string) => string {
+  now = 0;
+  const all = { errorPercent: 100, latencyMs: 0, afterSeconds: 0, aboveRate: 0, ...faults };
+  const handle = injectFaults(
+    all as Faults,
+    () => 0.4,
+    () => now,
   );
-  return result;
+  return (path) => {
+    let result = 'nothing';
+    const response = { status: (code: number) => ({ json: () => (result = String(code)) }) };
+    handle({ path } as never, response as never, (() => (result = 'answered')) as never);
+    return result;
+  };
 }
 
 test.each([
@@ -23,5 +29,22 @@ test.each([
   ['/health', 100, 'answered'],
   ['/health/ready', 100, 'answered'],
 ])('%s with %d %% of errors is %s', (path, errorPercent, expected) => {
-  expect(outcome(path, errorPercent)).toBe(expected);
+  expect(application({ errorPercent })(path)).toBe(expected);
+});
+
+test('faults may begin late', () => {
+  const ask = application({ afterSeconds: 180 });
+  now = 179_999;
+  expect(ask('/users')).toBe('answered');
+  now = 180_000;
+  expect(ask('/users')).toBe('500');
+});
+
+test('faults may need many requests in a second', () => {
+  const ask = application({ aboveRate: 2 });
+  const answers = [0, 100, 200, 1_150].map((at) => {
+    now = at;
+    return ask('/users');
+  });
+  expect(answers).toEqual(['answered', 'answered', '500', 'answered']);
 });

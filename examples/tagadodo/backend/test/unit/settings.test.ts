@@ -33,6 +33,8 @@ describe('settings', () => {
       errorPercent: 0,
       latencyMs: 0,
       loseDatabaseAfterSeconds: undefined,
+      afterSeconds: 0,
+      aboveRate: 0,
     });
   });
 
