@@ -68,7 +68,20 @@ sanity() {
     pip=$home/.ansible/test/cache/get_pip_24_2.py
     mkdir -p "${pip%/*}"
     printf 'import ensurepip\n\nensurepip.bootstrap(upgrade=True)\n' >"$pip"
+    mkdir -p "$home/.config/pip"
+    pip_settings >"$home/.config/pip/pip.conf"
     HOME=$home ansible-test sanity --color no "$@" </dev/null
+}
+
+# What pip knows here: ansible-test hands on neither the environment nor the user's own file.
+pip_settings() {
+    echo '[global]'
+    {
+        # Its own environment variables come first in this list.
+        python -m pip config list
+        if [[ -n ${SSL_CERT_FILE:-} ]]; then printf "global.cert='%s'\n" "$SSL_CERT_FILE"; fi
+    } | sed -n "s/^[^.]*\.\(:env:\.\)\?\([a-z-]*\)='\(.*\)'$/\2 = \3/p" |
+        awk '!known[$1]++'
 }
 
 main "$@"
