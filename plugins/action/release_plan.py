@@ -14,6 +14,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
     Fleet,
+    HostView,
     PlanError,
     ServicePlan,
     plan_deploy,
@@ -36,6 +37,36 @@ from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
     select_services,
 )
 
+ARGUMENTS = {
+    "kind": {"type": "str", "choices": ["deploy", "first", "rollback"], "default": "deploy"},
+    "services": {"type": "dict", "required": True},
+    "only": {"type": "raw"},
+    "version": {"type": "str"},
+    "hosts": {"type": "dict", "required": True},
+    "app": {"type": "list", "elements": "str", "required": True},
+    "proxy": {"type": "list", "elements": "str", "required": True},
+    "platform": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "project": {"type": "str", "required": True},
+            "registry": {"type": "str", "required": True},
+            "subnet": {"type": "str", "required": True},
+        },
+    },
+    "endpoint": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "address": {"type": "str", "required": True},
+            "https_port": {"type": "int", "required": True},
+            "ca_file": {"type": "str", "default": ""},
+            "token_file": {"type": "str", "default": ""},
+            "log_dir": {"type": "str", "default": ""},
+        },
+    },
+}
+
 
 class ActionModule(ActionBase):
     """See the documentation of the module of the same name."""
@@ -48,17 +79,16 @@ class ActionModule(ActionBase):
         self, tmp: t.Optional[str] = None, task_vars: t.Optional[dict[str, t.Any]] = None
     ) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
-        args = self._task.args
+        _validated, args = ActionBase.validate_argument_spec(self, ARGUMENTS)
         release = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         try:
-            fleet = Fleet(
-                app=tuple(host_view(name, args["hosts"][name]) for name in args["app"]),
-                proxy=tuple(host_view(name, args["hosts"][name]) for name in args["proxy"]),
-            )
-            plans = self._plans(fleet, release)
-        except (PlanError, ServiceError) as error:
+            fleet = _fleet(args)
+            platform = Platform(**args["platform"])
+            plans = _plans(fleet, platform, args, release)
+            planned = planned_text(fleet, plans)
+            given = steps(fleet, plans, platform, Endpoint(**args["endpoint"]))
+        except (PlanError, ServiceError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from error
-        planned = planned_text(fleet, plans)
         for line in planned:
             Display().display(line)
         changes = any(plan.changes for plan in plans)
@@ -69,29 +99,44 @@ class ActionModule(ActionBase):
             "diff": {"before": current_text(plans), "after": "\n".join(planned) + "\n"},
             "release": release,
             "changes": changes,
-            **steps(fleet, plans, self._platform(), Endpoint(**args["endpoint"])),
+            "began": time.time(),
+            **given,
         }
 
-    def _platform(self) -> Platform:
-        return Platform(**self._task.args["platform"])
 
-    def _plans(self, fleet: Fleet, release: str) -> list[ServicePlan]:
-        args = self._task.args
-        described = parse_services(args["services"])
-        if args["kind"] == "rollback":
-            return [
-                plan_rollback(fleet, service, release, args.get("version") or None)
-                for service in named_services(described, args.get("only"))
-            ]
-        chosen = select_services(described, args.get("only"), args.get("version"))
+def _fleet(args: t.Mapping[str, t.Any]) -> Fleet:
+    """
+    Raises:
+        PlanError: a host did not report, or none runs instances.
+    """
+    if not args["app"]:
+        raise PlanError(
+            "app: no host that runs instances takes part in this run; add one to the group, or to --limit"
+        )
+    return Fleet(app=_views(args, "app"), proxy=_views(args, "proxy"))
+
+
+def _views(args: t.Mapping[str, t.Any], group: str) -> tuple[HostView, ...]:
+    return tuple(host_view(name, args["hosts"].get(name, {})) for name in args[group])
+
+
+def _plans(
+    fleet: Fleet, platform: Platform, args: t.Mapping[str, t.Any], release: str
+) -> list[ServicePlan]:
+    described = parse_services(args["services"])
+    if args["kind"] == "rollback":
         return [
-            plan_deploy(
-                fleet,
-                service,
-                self._platform(),
-                service.settings["version"],
-                release,
-                first_only=args["kind"] == "first",
-            )
-            for service in chosen
+            plan_rollback(fleet, service, release, args["version"] or None)
+            for service in named_services(described, args["only"])
         ]
+    return [
+        plan_deploy(
+            fleet,
+            service,
+            platform,
+            service.settings["version"],
+            release,
+            first_only=args["kind"] == "first",
+        )
+        for service in select_services(described, args["only"], args["version"])
+    ]

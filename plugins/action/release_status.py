@@ -15,6 +15,8 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import PlanE
 from ansible_collections.tagadodo.deploy.plugins.module_utils._status import screen
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import host_view
 
+ARGUMENTS = {"hosts": {"type": "dict", "required": True}}
+
 
 class ActionModule(ActionBase):
     """See the documentation of the module of the same name."""
@@ -26,8 +28,9 @@ class ActionModule(ActionBase):
         self, tmp: t.Optional[str] = None, task_vars: t.Optional[dict[str, t.Any]] = None
     ) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
+        _validated, args = ActionBase.validate_argument_spec(self, ARGUMENTS)
         try:
-            views = [host_view(name, report) for name, report in self._task.args["hosts"].items()]
+            views = [host_view(name, report) for name, report in args["hosts"].items()]
         except PlanError as error:
             raise AnsibleActionFail(str(error)) from error
         lines = screen(views)

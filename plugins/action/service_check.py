@@ -16,6 +16,12 @@ from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
     select_services,
 )
 
+ARGUMENTS = {
+    "services": {"type": "dict", "required": True},
+    "only": {"type": "raw"},
+    "version": {"type": "str"},
+}
+
 
 class ActionModule(ActionBase):
     """See the documentation of the module of the same name."""
@@ -27,10 +33,10 @@ class ActionModule(ActionBase):
         self, tmp: t.Optional[str] = None, task_vars: t.Optional[dict[str, t.Any]] = None
     ) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
-        args = self._task.args
+        _validated, args = ActionBase.validate_argument_spec(self, ARGUMENTS)
         try:
             chosen = select_services(
-                parse_services(args.get("services")), args.get("only"), args.get("version")
+                parse_services(args["services"]), args["only"], args["version"]
             )
         except ServiceError as error:
             raise AnsibleActionFail(str(error)) from error

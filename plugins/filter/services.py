@@ -15,7 +15,9 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     Platform,
     Service,
     ServiceError,
+    access_log,
 )
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import looks_of_host
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
     as_names,
     parse_services,
@@ -79,12 +81,40 @@ def service_routes(services: object, project: str, subnet: str) -> list[dict[str
     ]
 
 
+def service_logs(services: object, log_dir: str) -> dict[str, str]:
+    """Where nginx logs the requests of each service."""
+    return {service.name: access_log(log_dir, service.name) for service in _parse(services)}
+
+
+def host_looks(looks: list[dict[str, t.Any]], groups: t.Sequence[str]) -> list[dict[str, t.Any]]:
+    """The part of a plan's looks that a host of these groups can make."""
+    return looks_of_host(looks, proxy="proxy" in groups, app="app" in groups)
+
+
+def failure_reason(variables: t.Iterable[t.Mapping[str, t.Any]]) -> str:
+    """Why the hosts of a play failed, in one line: the first message that says something."""
+    results = [one["ansible_failed_result"] for one in variables if "ansible_failed_result" in one]
+    return next((reason for result in results for reason in _reasons(result)), "a host was lost")
+
+
+def _reasons(result: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """Of a loop, those of its items: its own says only that there are some."""
+    for item in result.get("results") or ():
+        if item.get("failed"):
+            yield from _reasons(item)
+    if result.get("msg"):
+        yield str(result["msg"])
+
+
 class FilterModule:
     """Filters over the inventory's services."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
+            "failure_reason": failure_reason,
+            "host_looks": host_looks,
             "public_services": public_services,
+            "service_logs": service_logs,
             "service_routes": service_routes,
             "service_runtimes": service_runtimes,
             "service_secrets": service_secrets,

@@ -21,18 +21,10 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import (
     Found,
     Instance,
     Slot,
+    bytes_of,
 )
 
 _ESTABLISHED = "01"
-_UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30}
-
-
-def bytes_of(size: str) -> int:
-    """``512m`` as a number of bytes, in powers of 1024 as the engine counts."""
-    match = re.fullmatch(r"(\d+)([bkmg]?)b?", size.lower())
-    if match is None:
-        raise ValueError(f"{size!r} is not a size such as 512m or 1g")
-    return int(match.group(1)) * _UNITS[match.group(2)]
 
 
 def established(table: str, port: int) -> int:

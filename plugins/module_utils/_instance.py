@@ -9,11 +9,21 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import typing as t
 from dataclasses import dataclass, field
 
 LABEL = "com.tagadodo.deploy."
 RUNTIME_SETTINGS = ("port", "env", "resources", "security", "stop_timeout")
+_UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+
+
+def bytes_of(size: str) -> int:
+    """``512m`` as a number of bytes, in powers of 1024 as the engine counts."""
+    match = re.fullmatch(r"(\d+)([bkmg]?)b?", size.lower())
+    if match is None:
+        raise ValueError(f"{size!r} is not a size such as 512m or 1g")
+    return int(match.group(1)) * _UNITS[match.group(2)]
 
 
 def runtime_of(settings: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
@@ -31,6 +41,13 @@ def fingerprint(key: bytes, runtime: t.Mapping[str, t.Any], secrets: t.Mapping[s
     """
     known = json.dumps([runtime, secrets], sort_keys=True, separators=(",", ":"), default=str)
     return hmac.new(key, known.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+class SlotError(Exception):
+    """A slot is not described well enough; the text is one line and says what to change."""
+
+
+_NEEDED = {"pulled": ("image",), "started": ("release", "version", "image", "runtime")}
 
 
 @dataclass(frozen=True)
@@ -71,6 +88,21 @@ class Slot:
             drain=raw.get("drain", 0),
             secrets=secrets,
         )
+
+    def check(self, state: str) -> None:
+        """
+        Raises:
+            SlotError: it cannot be brought to ``state`` as it is described.
+        """
+        where = f"slots.{self.service}.{self.slot}"
+        for name in _NEEDED.get(state, ()):
+            if not getattr(self, name):
+                raise SlotError(f"{where}.{name}: missing; state={state} needs it")
+        if state == "started":
+            try:
+                bytes_of(self.runtime["resources"]["memory"])
+            except ValueError as error:
+                raise SlotError(f"{where}.runtime.resources.memory: {error}") from None
 
     def labels(self, project: str, instance: Instance, mark: str) -> t.Dict[str, str]:
         facts = {

@@ -54,15 +54,22 @@ class Changes:
     def mark(self, slot: Slot) -> str:
         return fingerprint(self._key, slot.runtime, slot.secrets)
 
-    def drain(self, slot: Slot, running: t.Sequence[Found], port: int) -> int:
+    def _connections(self, found: Found, port: t.Optional[int]) -> t.Optional[int]:
+        """Open connections to an instance; None where they cannot be seen."""
+        return self.containers.open_connections(found.name, port) if port else None
+
+    def drain(self, slot: Slot, running: t.Sequence[Found], port: t.Optional[int]) -> int:
         """Wait until no connection to the slot's instances is open.
+
+        Args:
+            port: the port they listen on; without it the slot's whole drain time is waited.
 
         Returns:
             connections still open when the slot's drain time was over.
         """
         deadline = self._clock() + slot.drain
         while True:
-            counts = [self.containers.open_connections(found.name, port) for found in running]
+            counts = [self._connections(found, port) for found in running]
             left = sum(count for count in counts if count is not None)
             waited = self._clock() >= deadline
             if waited or (left == 0 and None not in counts):
@@ -119,7 +126,11 @@ def _run(changes: Changes, slot: Slot, step: Step) -> None:
 
 
 def stop(changes: Changes, slots: t.Sequence[Slot]) -> Result:
-    """Stop the slots' containers after their connections have ended; they stay on the host."""
+    """Stop the given instances after their connections have ended; they stay on the host.
+
+    Args:
+        slots: one without instances means all of them.
+    """
     pairs = [(slot, _running(changes, slot)) for slot in slots]
     busy = [(slot, running) for slot, running in pairs if running]
     left = [] if changes.dry else in_parallel(lambda pair: _stop(changes, *pair), busy)
@@ -131,11 +142,13 @@ def stop(changes: Changes, slots: t.Sequence[Slot]) -> Result:
 
 
 def _running(changes: Changes, slot: Slot) -> t.List[Found]:
-    return [found for found in changes.containers.find(slot.service, slot.slot) if found.running]
+    given = {instance.name for instance in slot.instances}
+    found = changes.containers.find(slot.service, slot.slot)
+    return [one for one in found if one.running and (not given or one.name in given)]
 
 
 def _stop(changes: Changes, slot: Slot, running: t.Sequence[Found]) -> int:
-    left = changes.drain(slot, running, slot.runtime["port"])
+    left = changes.drain(slot, running, slot.runtime.get("port"))
     seconds = slot.runtime.get("stop_timeout", DEFAULT_STOP_TIMEOUT)
     in_parallel(lambda found: changes.containers.stop(found.name, seconds), running)
     return left

@@ -5,8 +5,8 @@
 """The ledger: one JSON file per release and service on each host, written whole or not at all.
 
 ``<state>/releases/<service>/<release>.json``; a release's name starts with its UTC time, so names
-sort by age. Outcomes: ``running`` → ``succeeded`` or ``failed``; a release that was live and was
-left by a rollback is ``rolled_back``.
+sort by age. Outcomes: ``running`` → ``succeeded``, ``failed`` or ``held`` (it waits for a decision, and
+goes on when it is deployed again); one that was left by a rollback is ``rolled_back``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import tempfile
 import typing as t
 
 SCHEMA = 1
-OUTCOMES = ("running", "succeeded", "failed", "rolled_back")
+OUTCOMES = ("running", "succeeded", "failed", "held", "rolled_back")
+UNFINISHED = ("running", "held")
 
 Record = t.Dict[str, t.Any]
 
@@ -87,18 +88,34 @@ class Ledger:
             )
         return record
 
-    def update(self, service: str, release: str, facts: t.Mapping[str, t.Any], write: bool) -> bool:
+    def record(self, service: str, release: str) -> Record:
+        """One record; empty where it is new."""
+        path = self._path(service, release)
+        return self._load(path) if path.exists() else {}
+
+    def update(
+        self,
+        service: str,
+        release: str,
+        facts: t.Mapping[str, t.Any],
+        write: bool,
+        forget: t.Collection[str] = (),
+    ) -> bool:
         """Merge ``facts`` into a record, which is made if it is new.
+
+        Args:
+            forget: facts of the record that do not hold any more.
 
         Returns:
             whether that changes the record; nothing is written unless ``write``.
         """
-        path = self._path(service, release)
-        before = self._load(path) if path.exists() else {}
-        after = {"schema": SCHEMA, "release": release, "service": service, **before, **facts}
+        before = self.record(service, release)
+        kept = {key: value for key, value in before.items() if key not in forget}
+        after = {"schema": SCHEMA, "release": release, "service": service, **kept, **facts}
         if after == before:
             return False
         if write:
+            path = self._path(service, release)
             write_whole(path, json.dumps(after, indent=2, sort_keys=True) + "\n")
         return True
 
@@ -115,6 +132,12 @@ class Ledger:
 def live_record(records: t.Sequence[Record]) -> t.Optional[Record]:
     """The record of what is live: the newest one that succeeded and was not rolled back."""
     return next((record for record in records if record.get("outcome") == "succeeded"), None)
+
+
+def unfinished_record(records: t.Sequence[Record]) -> t.Optional[Record]:
+    """The newest record, if its release has not ended."""
+    newest = next(iter(records), None)
+    return newest if newest and newest.get("outcome") in UNFINISHED else None
 
 
 def good_before(records: t.Sequence[Record], live: t.Optional[Record]) -> t.Optional[Record]:

@@ -10,7 +10,6 @@ import typing as t
 import uuid
 from dataclasses import dataclass, field
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import bytes_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import (
     ContainerState,
     RunResult,
@@ -20,7 +19,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import (
     run_once,
     wait_exit,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import LABEL
+from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import LABEL, bytes_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._migration import MigrationError
 
 

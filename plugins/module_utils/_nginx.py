@@ -24,6 +24,8 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import Ng
 
 REVISION = "@REVISION@"
 TOKEN = "@PROBE_TOKEN@"
+TOKEN_BYTES = 32
+_MADE_TOKEN = re.compile(rf"\b[0-9a-f]{{{2 * TOKEN_BYTES}}}\b")
 IN_A_ROW = 3  # answers of the new revision: workers that are leaving may still take a connection
 POLL = 0.1  # seconds
 ENDED = frozenset({"exited", "dead", "restarting", "removing"})
@@ -100,17 +102,22 @@ class Configuration:
 
     @property
     def text(self) -> str:
-        return self.content.replace(REVISION, self.revision).replace(TOKEN, self.token)
+        return self.content.replace(REVISION, self.revision).replace(TOKEN, self.token or TOKEN)
 
     def live(self) -> str:
         """What nginx would read now; empty where there is nothing."""
         return _read_bytes(self.path).decode("utf-8", "replace")
 
     def without_secret(self, text: str) -> str:
-        return text.replace(self.token, TOKEN) if self.token else text
+        """``text`` without the token, and without one that this host had before and has lost."""
+        shown = text.replace(self.token, TOKEN) if self.token else text
+        return _MADE_TOKEN.sub(TOKEN, shown)
 
-    def check(self) -> None:
+    def check(self, dry: bool = False) -> None:
         """
+        Args:
+            dry: a certificate may still be made before the real run.
+
         Raises:
             NginxError: the template forgot the revision, or a certificate is missing.
         """
@@ -120,7 +127,7 @@ class Configuration:
                 " keep the block `control`"
             )
         for path in self.watched:
-            if not path.is_file():
+            if not dry and not path.is_file():
                 raise NginxError(f"{path}: this certificate does not exist on the host")
 
     @property
@@ -177,7 +184,7 @@ def ensure_token(path: Path) -> str:
     token = read_token(path)
     if not token:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        token = secrets.token_hex(32)
+        token = secrets.token_hex(TOKEN_BYTES)
         _write(path, token)
     return token
 
@@ -307,6 +314,13 @@ class Waiter:
     clock: t.Callable[[], float]
     sleep: t.Callable[[float], None]
     now: t.Callable[[], float]
+
+    def check(self) -> None:
+        """
+        Raises:
+            TrafficError: the address of the control server is none.
+        """
+        Nginx(self.url).close()
 
     def served(self) -> str:
         """The revision nginx answers with; empty when it does not answer."""

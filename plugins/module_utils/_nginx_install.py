@@ -43,6 +43,10 @@ class Request:
 
     @classmethod
     def parse(cls, params: t.Mapping[str, t.Any]) -> Request:
+        """
+        Raises:
+            NginxError: a mode is not octal.
+        """
         return cls(
             path=Path(params["path"]),
             content=params["content"],
@@ -50,7 +54,7 @@ class Request:
             state_dir=Path(params["state_dir"]),
             services=tuple(params["services"]),
             watched=tuple(map(Path, params["reload_on"])),
-            directories={Path(one["path"]): int(one["mode"], 8) for one in params["directories"]},
+            directories={Path(one["path"]): _mode(**one) for one in params["directories"]},
             volumes=tuple(params["volumes"]),
             capabilities=tuple(params["capabilities"]),
             container=params["container"],
@@ -80,12 +84,12 @@ class Install:
         Raises:
             NginxError: the configuration is refused; the former one stays.
         """
+        self.waiter.check()
+        self._configuration().check(dry)
         actions = self._preparations()
         if not dry:
             self._prepare()
         configuration = self._configuration()
-        if not dry:
-            configuration.check()
         before = configuration.live()
         writes = before != configuration.text
         reloads = self.container.runs_image() and (
@@ -167,6 +171,15 @@ class Install:
             configuration.restore(before)
             self.container.reload()
             raise NginxError(f"{error}. The former configuration was put back") from error
+
+
+def _mode(path: str, mode: str) -> int:
+    try:
+        return int(mode, 8)
+    except ValueError:
+        raise NginxError(
+            f"directories: the mode {mode!r} of {path} is not an octal number such as '0755'; quote it"
+        ) from None
 
 
 def _action(what: t.Union[str, Path], action: str) -> t.Dict[str, str]:

@@ -11,21 +11,22 @@ what happens. A plan never holds the value of a secret.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import runtime_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
     Record,
     good_before,
     live_record,
+    unfinished_record,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     SLOTS,
-    SUPPORTED_STRATEGIES,
     Platform,
     Service,
     other_slot,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._strategy import Step, release_steps
 
 
 class PlanError(Exception):
@@ -42,6 +43,8 @@ class HostView:
     fingerprints: t.Mapping[str, str] = field(default_factory=dict)
     releases: t.Mapping[str, t.Sequence[Record]] = field(default_factory=dict)
     images: t.Mapping[str, t.Mapping[str, t.Any]] = field(default_factory=dict)
+    instances_in_traffic: t.Mapping[str, t.Mapping[str, int]] = field(default_factory=dict)
+    requests: t.Mapping[str, t.Mapping[str, t.Any]] = field(default_factory=dict)
 
     def slot(self, service: str, slot: str) -> t.List[t.Mapping[str, t.Any]]:
         return [c for c in self.containers if c["service"] == service and c["slot"] == slot]
@@ -76,13 +79,39 @@ class Fleet:
         return int(next(share for share in shares.values() if share is not None))
 
     def live_slot(self, service: str) -> str:
+        """The slot of the release that is trusted: the other one of a release that was not finished.
+
+        Raises:
+            PlanError: traffic is split and the ledger does not know why.
+        """
+        unfinished = self.unfinished(service)
+        if unfinished:
+            return other_slot(str(unfinished["slot"]))
         share = self.green_share(service)
         if share not in (0, 100):
             raise PlanError(
-                f"{service}: {share} % of traffic is on green, so a release was left half way;"
-                " run rollback.yml first"
+                f"{service}: {share} % of traffic is on green, and the ledger knows of no release that"
+                " was left half way; run rollback.yml first"
             )
         return SLOTS[share // 100]
+
+    def slot_share(self, service: str, slot: str) -> int:
+        """Percent of traffic on a slot."""
+        green = self.green_share(service)
+        return green if slot == SLOTS[1] else 100 - green
+
+    def counts(self, service: str) -> t.Mapping[str, int]:
+        """How many instances of a slot take its traffic, where that is not all of them."""
+        return next((v.instances_in_traffic.get(service, {}) for v in self.proxy), {})
+
+    def unfinished(self, service: str) -> t.Optional[Record]:
+        """The release that was begun last and has not ended: its run was killed, or it is held."""
+        return unfinished_record(self.records(service))
+
+    def requests_per_minute(self, service: str) -> t.Optional[float]:
+        """What users sent lately, over all proxies; None where nothing is known."""
+        known = [v.requests[service] for v in self.proxy if v.requests.get(service)]
+        return sum(float(one["per_minute"]) for one in known) if known else None
 
     def running(self, service: str, slot: str) -> t.List[t.Mapping[str, t.Any]]:
         """Running containers of a slot over all hosts."""
@@ -96,7 +125,14 @@ class Fleet:
 
 @dataclass(frozen=True)
 class ServicePlan:
-    """What happens to one service. ``action``: release, repair, restore or keep."""
+    """What happens to one service.
+
+    Attributes:
+        action: release, repair, restore, tidy (only the slot that was left still runs) or keep.
+        live: slot of the release that users have, or had before an unfinished one.
+        first: index of the step at which an unfinished release goes on.
+        unfinished: name of a release that was not finished and is continued or given up by this.
+    """
 
     service: Service
     action: str
@@ -107,11 +143,22 @@ class ServicePlan:
     before: t.Optional[t.Mapping[str, t.Any]] = None
     reasons: t.Tuple[str, ...] = ()
     restores: str = ""
+    first: int = 0
+    unfinished: str = ""
+
+    @property
+    def steps(self) -> t.Tuple[Step, ...]:
+        """The steps that are left."""
+        return release_steps(self.service)[self.first :]
+
+    @property
+    def resumes(self) -> bool:
+        return self.action == "release" and self.unfinished == self.release
 
     @property
     def slot(self) -> str:
         """The slot the release goes to."""
-        return self.live if self.action in ("repair", "keep") else other_slot(self.live)
+        return self.live if self.action in ("repair", "keep", "tidy") else other_slot(self.live)
 
     @property
     def moves_traffic(self) -> bool:
@@ -196,11 +243,6 @@ def plan_deploy(
         release: name of this release.
         first_only: leave a service alone that has any live release (site.yml).
     """
-    if service.settings["strategy"] not in SUPPORTED_STRATEGIES:
-        raise PlanError(
-            f"services.{service.name}.strategy: {service.settings['strategy']} cannot be carried out by"
-            f" this version yet; use {' or '.join(SUPPORTED_STRATEGIES)}"
-        )
     live = fleet.live_slot(service.name)
     current = _live_container(fleet, service, live)
     if first_only and current is not None:
@@ -208,20 +250,67 @@ def plan_deploy(
             service, "keep", live, current["version"], current["image"], current["release"], current
         )
     image = resolve_image(fleet, service, platform, version)
+    unfinished = fleet.unfinished(service.name)
+    if unfinished and _goes_on(fleet, service, image, unfinished):
+        return _resumed(fleet, service, live, current, image, unfinished)
+    plan = ServicePlan(service, "release", live, version, image, release, current)
     reasons = tuple(_release_reasons(fleet, service, live, version, image))
     if reasons:
-        return ServicePlan(service, "release", live, version, image, release, current, reasons)
-    assert_live = t.cast(t.Mapping[str, t.Any], current)
-    repairs = tuple(_repair_reasons(fleet, service, live))
+        given_up = str(unfinished["release"]) if unfinished else ""
+        return replace(plan, reasons=reasons, unfinished=given_up)
+    return _kept(fleet, replace(plan, release=t.cast(t.Mapping[str, t.Any], current)["release"]))
+
+
+def _goes_on(fleet: Fleet, service: Service, image: str, record: Record) -> bool:
+    """Whether an unfinished release is continued: it has traffic, or the same is asked for again."""
+    same = record["image"] == image and record["settings"] == service.public_settings
+    return same or fleet.slot_share(service.name, str(record["slot"])) > 0
+
+
+def _kept(fleet: Fleet, plan: ServicePlan) -> ServicePlan:
+    """Nothing is released: is there something to repair, or left over?"""
+    repairs = tuple(_repair_reasons(fleet, plan.service, plan.live))
+    if repairs:
+        return replace(plan, action="repair", reasons=repairs)
+    left = fleet.running(plan.service.name, other_slot(plan.live))
+    if left and not plan.service.settings["keep_warm"]:
+        told = f"{left[0]['version']} still runs in {other_slot(plan.live)}"
+        return replace(plan, action="tidy", reasons=(told,))
+    return replace(plan, action="keep")
+
+
+def _resumed(
+    fleet: Fleet,
+    service: Service,
+    live: str,
+    current: t.Optional[t.Mapping[str, t.Any]],
+    image: str,
+    record: Record,
+) -> ServicePlan:
+    """Go on with a release that has traffic already.
+
+    Raises:
+        PlanError: another version or image is asked for.
+    """
+    if record["image"] != image:
+        raise PlanError(
+            f"{service.name}: the release of {record['version']} was left half way and has traffic; go on with"
+            f" -e version={record['version']}, or run rollback.yml first"
+        )
+    share = fleet.slot_share(service.name, str(record["slot"]))
+    steps = release_steps(service)
+    reached = [index for index, step in enumerate(steps) if step.share <= share]
     return ServicePlan(
         service,
-        "repair" if repairs else "keep",
+        "release",
         live,
-        version,
+        str(record["version"]),
         image,
-        assert_live["release"],
+        str(record["release"]),
         current,
-        repairs,
+        (f"goes on with {share} % of traffic",),
+        first=reached[-1] if reached else 0,
+        unfinished=str(record["release"]),
     )
 
 
@@ -236,6 +325,7 @@ def plan_rollback(
         PlanError: the ledger knows no such release.
     """
     records = fleet.records(service.name)
+    unfinished = fleet.unfinished(service.name)
     current = live_record(records)
     if version:
         candidates = [
@@ -243,6 +333,9 @@ def plan_rollback(
         ]
         target = candidates[0] if candidates else None
         asked = f"no good release of version {version}"
+    elif unfinished:
+        target = current
+        asked = f"no good release before {unfinished['version']}, which was not finished"
     else:
         target = good_before(records, current)
         asked = "no good release before the live one"
@@ -251,6 +344,8 @@ def plan_rollback(
         raise PlanError(f"{service.name}: the ledger knows {asked} (versions it knows: {known})")
     share = fleet.green_share(service.name)
     live = SLOTS[1] if share >= 50 else SLOTS[0]
+    if unfinished:
+        live = str(unfinished["slot"])
     restored = Service(
         service.name,
         {**service.settings, **target["settings"], "secrets": service.settings["secrets"]},
@@ -265,6 +360,7 @@ def plan_rollback(
         _live_container(fleet, service, live),
         (f"{current['version'] if current else 'what is live'} is given up",),
         str(target.get("restores") or target["release"]),
+        unfinished=str(unfinished["release"]) if unfinished else "",
     )
 
 
@@ -282,10 +378,27 @@ def is_warm(fleet: Fleet, plan: ServicePlan) -> bool:
     )
 
 
-def slot_spec(plan: ServicePlan, platform: Platform, slot_release: str) -> t.Dict[str, t.Any]:
-    """The ``instances`` module's description of the slot the release goes to."""
+def instance_specs(
+    service: Service, platform: Platform, slot: str, numbers: t.Iterable[int]
+) -> t.List[t.Dict[str, t.Any]]:
+    """The ``instances`` module's description of some instances of a slot."""
+    return [
+        {
+            "name": service.container(platform, slot, n),
+            "number": n,
+            "address": service.address(platform, slot, n),
+        }
+        for n in numbers
+    ]
+
+
+def slot_spec(
+    plan: ServicePlan, platform: Platform, slot_release: str, count: int = 0
+) -> t.Dict[str, t.Any]:
+    """The ``instances`` module's description of the first ``count`` instances (0: all of them) of the
+    slot the release goes to."""
     service = plan.service
-    count = service.settings["instances"]
+    numbers = range(1, (count or service.settings["instances"]) + 1)
     return {
         "service": service.name,
         "slot": plan.slot,
@@ -293,51 +406,5 @@ def slot_spec(plan: ServicePlan, platform: Platform, slot_release: str) -> t.Dic
         "version": plan.version,
         "image": plan.image,
         "runtime": runtime_of(service.settings),
-        "instances": [
-            {
-                "name": service.container(platform, plan.slot, n),
-                "number": n,
-                "address": service.address(platform, plan.slot, n),
-            }
-            for n in range(1, count + 1)
-        ],
+        "instances": instance_specs(service, platform, plan.slot, numbers),
     }
-
-
-def describe(plan: ServicePlan, warm: bool = False) -> t.List[str]:
-    """The plan of one service in plain words, one line a step."""
-    settings = plan.service.settings
-    name = plan.service.name
-    was = plan.before["version"] if plan.before else "nothing"
-    if plan.action == "keep":
-        return [f"{name}: {plan.version} is live in {plan.live}; nothing to do"]
-    if plan.action == "repair":
-        return [
-            f"{name}: {plan.version} is live in {plan.live}; {'; '.join(plan.reasons)}",
-            f"  start   what is missing in {plan.slot}",
-        ]
-    count = f"{settings['instances']} instance{'s' if settings['instances'] > 1 else ''}"
-    lines = [
-        f"{name}: {was} ({plan.live}) → {plan.version} ({plan.slot}); {'; '.join(plan.reasons)}"
-    ]
-    if plan.action == "release":
-        lines.append(f"  pull    {plan.image}")
-        if settings.get("migrations"):
-            lines.append("  migrate what is pending, once, from the new image")
-    verb = "keep " if warm else "start"
-    lines.append(f"  {verb}   {count} in {plan.slot}" + (", still warm" if warm else ""))
-    health = settings["health"]
-    lasting = f", for {settings['min_ready']} s" if plan.action == "release" else ""
-    lines.append(
-        f"  prove   {health['ready']} and {health['full']} say ready and {plan.version}{lasting}"
-    )
-    lines.append(f"  shift   100 % of traffic to {plan.slot}")
-    if plan.action == "release":
-        lines.append(f"  watch   for {settings['bake']} s, {plan.live} warm")
-    if plan.stays_warm:
-        lines.append(f"  keep    {plan.live} warm until the next release")
-    else:
-        lines.append(
-            f"  stop    {plan.live} once its connections have ended, after {settings['drain']} s at most"
-        )
-    return lines

@@ -17,12 +17,13 @@ import typing as t
 import zlib
 from dataclasses import dataclass
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import bytes_of
+
 SLOTS = ("blue", "green")
 MAX_INSTANCES = 16
 BLOCKS = 399
 FIRST_PORT = 20000
 FIRST_FIXED = 512  # offset in the subnet: below are the gateway and dynamic addresses
-SUPPORTED_STRATEGIES = ("blue_green",)
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -38,6 +39,11 @@ class ServiceError(Exception):
 def other_slot(slot: str) -> str:
     """The slot that is not ``slot``."""
     return SLOTS[1 - SLOTS.index(slot)]
+
+
+def access_log(log_dir: str, service: str) -> str:
+    """The file nginx logs the requests of a service in, by which releases are judged."""
+    return f"{log_dir}/nginx/{service}.access.json"
 
 
 def image_repository(image: str, registry: str) -> str:
@@ -116,6 +122,14 @@ def _between(value: int, low: int, high: int, what: str) -> t.List[str]:
     return [] if low <= value <= high else [f"{what}: {value} is not between {low} and {high}"]
 
 
+def _resource_problems(resources: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    for key in ("memory", "log_size"):
+        try:
+            bytes_of(resources[key])
+        except ValueError as error:
+            yield f"resources.{key}: {error}"
+
+
 def _share_problems(shares: t.Sequence[int]) -> t.Iterator[str]:
     for share in shares:
         yield from _between(share, 1, 100, "canary.shares")
@@ -123,6 +137,18 @@ def _share_problems(shares: t.Sequence[int]) -> t.Iterator[str]:
         yield f"canary.shares: {list(shares)} does not ascend; write each step's percent once, smallest first"
     elif not shares or shares[-1] < 100:
         yield f"canary.shares: {list(shares)} does not end with 100; the last step is all traffic"
+
+
+def _strategy_problems(settings: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    canary, rolling = settings["canary"], settings["rolling"]
+    yield from _share_problems(canary["shares"])
+    yield from _between(rolling["batch"], 1, settings["instances"], "rolling.batch")
+    for name, strategy in (("canary", canary), ("rolling", rolling)):
+        yield from _between(strategy["minimum"], 0, 86400, f"{name}.minimum")
+        yield from _between(strategy["maximum"], strategy["minimum"], 7 * 86400, f"{name}.maximum")
+    for path in settings["gate"]["smoke"]:
+        if not path.startswith("/"):
+            yield f"gate.smoke: {path!r} must be a path that starts with /"
 
 
 def _problems(name: str, settings: t.Mapping[str, t.Any]) -> t.Iterator[str]:
@@ -150,7 +176,8 @@ def _problems(name: str, settings: t.Mapping[str, t.Any]) -> t.Iterator[str]:
         r"client|cookie:[A-Za-z0-9_]+|header:[A-Za-z0-9-]+", settings["route"]["sticky"]
     ):
         yield f"route.sticky: {settings['route']['sticky']!r} is not client, cookie:NAME or header:NAME"
-    yield from _share_problems(settings["canary"]["shares"])
+    yield from _resource_problems(settings["resources"])
+    yield from _strategy_problems(settings)
     both = sorted(set(settings["env"]) & set(settings["secrets"]))
     if both:
         yield f"env and secrets both set {', '.join(both)}; keep one"

@@ -78,6 +78,8 @@ def _history(views: t.Sequence[HostView], limit: int) -> t.List[Row]:
 
 def _outcome(record: Record) -> str:
     told = str(record.get("outcome", "?")).replace("_", " ")
+    if told == "running":
+        told = "running, or left half way"
     if record.get("kind") == "rollback":
         told += ", a rollback"
     return f"{told}: {record['reason']}" if record.get("reason") else told

@@ -9,18 +9,23 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._describe import describe
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import runtime_of
+from ansible_collections.tagadodo.deploy.plugins.module_utils._judging import Judging, judging_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
     Fleet,
     ServicePlan,
-    describe,
+    instance_specs,
     is_warm,
     slot_spec,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
+    SLOTS,
     Platform,
+    access_log,
     other_slot,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._strategy import Step, aligned
 
 Data = t.Dict[str, t.Any]
 
@@ -29,7 +34,7 @@ PROBES = ("startup_probe", "ready_probe", "live_probe")
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a proxy host reaches its own nginx, and how it proves to be us.
+    """Where a proxy host reaches its own nginx, how it proves to be us, and where nginx logs.
 
     ``token_file`` holds the secret that lets a request choose its slot.
     """
@@ -38,6 +43,7 @@ class Endpoint:
     https_port: int
     ca_file: str = ""
     token_file: str = ""
+    log_dir: str = ""
 
 
 def _release_of(plan: ServicePlan) -> str:
@@ -52,17 +58,22 @@ def _paths(plan: ServicePlan) -> Data:
     }
 
 
-def direct_targets(plan: ServicePlan, platform: Platform) -> t.List[Data]:
-    """Every instance of the slot at its own address."""
+def direct_targets(plan: ServicePlan, platform: Platform, count: int = 0) -> t.List[Data]:
+    """The first ``count`` instances of the slot (0: all of them), each at its own address."""
+    return _instance_targets(plan, platform, plan.slot, count)
+
+
+def _instance_targets(plan: ServicePlan, platform: Platform, slot: str, count: int) -> t.List[Data]:
     service = plan.service
+    addresses = service.upstreams(platform, slot)
     return [
         {
-            "name": f"{service.name}-{plan.slot}-{number}",
+            "name": f"{service.name}-{slot}-{number}",
             "url": f"http://{address}",
-            "container": service.container(platform, plan.slot, number),
+            "container": service.container(platform, slot, number),
             **_paths(plan),
         }
-        for number, address in enumerate(service.upstreams(platform, plan.slot), start=1)
+        for number, address in enumerate(addresses[: count or None], start=1)
     ]
 
 
@@ -122,20 +133,196 @@ def _left_slot(plan: ServicePlan, slot: str, drain: int) -> Data:
     }
 
 
+def _left_instances(
+    plan: ServicePlan, platform: Platform, slot: str, after: int, drain: int
+) -> t.Optional[Data]:
+    """The instances of a slot after the first ``after``; None when there is no such instance."""
+    numbers = range(after + 1, plan.service.settings["instances"] + 1)
+    if not numbers:
+        return None
+    instances = instance_specs(plan.service, platform, slot, numbers)
+    return {**_left_slot(plan, slot, drain), "instances": instances}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one service does in one step of the release."""
+
+    plan: ServicePlan
+    step: Step
+    former: t.Optional[Step]
+    judging: Judging
+
+    @property
+    def name(self) -> str:
+        return self.plan.service.name
+
+    @property
+    def keeps_what_is_done(self) -> bool:
+        """Whether a failure of this step leaves the ones before: rolling stops where it is (S9.4)."""
+        return self.former is not None and self.plan.service.settings["strategy"] == "rolling"
+
+    def split(self, share: int, step: Step) -> t.Tuple[Data, Data]:
+        """Shares and instance counts that ``traffic_shift`` takes."""
+        return {self.plan.slot: share}, {
+            self.plan.slot: step.new,
+            other_slot(self.plan.slot): step.old,
+        }
+
+
+def _parts(fleet: Fleet, plans: t.Sequence[ServicePlan]) -> t.List[t.List[_Part]]:
+    """The steps of the release, each as what its services do in it."""
+    by_name = {plan.service.name: plan for plan in plans}
+    judging = {name: judging_of(fleet, plan) for name, plan in by_name.items()}
+    rows = aligned({name: plan.steps for name, plan in by_name.items()})
+    return [
+        [
+            _Part(
+                by_name[name],
+                step,
+                by_name[name].steps[index - 1] if index else None,
+                judging[name][index],
+            )
+            for name, (index, step) in row.items()
+        ]
+        for row in rows
+    ]
+
+
+def _release_step(
+    parts: t.Sequence[_Part], fleet: Fleet, platform: Platform, endpoint: Endpoint
+) -> Data:
+    """One step as the arguments of the modules that carry it out."""
+    starting = [p for p in parts if p.former is None or p.step.new > p.former.new]
+    peeking = [p for p in starting if p.former is None and p.step.new < _count(p.plan)]
+    moved = {p.name: p.split(p.step.share, p.step) for p in parts}
+    before = {p.name: p.split(_share_now(fleet, p.plan), p.step) for p in peeking}
+    stopped = [
+        _left_instances(
+            p.plan, platform, other_slot(p.plan.slot), p.step.old, p.plan.service.settings["drain"]
+        )
+        for p in parts
+        if p.step.old and not p.step.bake
+    ]
+    name = " and ".join(dict.fromkeys(p.step.name for p in parts))
+    return {
+        "name": name,
+        "start": [slot_spec(p.plan, platform, _release_of(p.plan), p.step.new) for p in starting],
+        "prove": [
+            target for p in starting for target in direct_targets(p.plan, platform, p.step.new)
+        ],
+        "prove_proxy": [
+            proxy_target(p.plan, endpoint, p.plan.slot) for p in starting if p.former is None
+        ],
+        "settle": max((p.plan.service.settings["min_ready"] for p in starting), default=0),
+        "peek": {
+            "shares": {name: shares for name, (shares, _counts) in before.items()},
+            "instances": {name: counts for name, (_shares, counts) in before.items()},
+        },
+        "shares": {name: shares for name, (shares, _counts) in moved.items()},
+        "instances": {name: counts for name, (_shares, counts) in moved.items()},
+        "watch": [_watched(name, p, platform, endpoint) for p in parts if p.step.maximum],
+        "stop": [one for one in stopped if one],
+        "back": _back(fleet, parts, platform),
+    }
+
+
+def _count(plan: ServicePlan) -> int:
+    return int(plan.service.settings["instances"])
+
+
+def _share_now(fleet: Fleet, plan: ServicePlan) -> int:
+    """Percent on the slot the release goes to, before this run."""
+    return fleet.slot_share(plan.service.name, plan.slot)
+
+
+def _watched(name: str, part: _Part, platform: Platform, endpoint: Endpoint) -> Data:
+    """What the gate looks at of a service in a step, and by what it is judged."""
+    plan, step, judging = part.plan, part.step, part.judging
+    old = other_slot(plan.slot)
+    service, settings = plan.service, plan.service.settings
+    smoke = settings["gate"]["smoke"] or [settings["health"]["full"]]
+    slots = {plan.slot: {"instances": _instance_targets(plan, platform, plan.slot, step.new)}}
+    if plan.before:
+        former = as_before(plan)
+        slots[old] = {"instances": _instance_targets(former, platform, old, step.old)}
+    return {
+        "name": service.name,
+        "version": plan.version,
+        "slot": plan.slot,
+        "step": {
+            "name": name,
+            "share": step.share,
+            "old": old if plan.before else "",
+            "new": plan.slot,
+            "minimum": step.minimum,
+            "maximum": step.maximum,
+            "bake": step.bake,
+            "needs": judging.needs,
+        },
+        "gate": settings["gate"],
+        "look": {
+            "name": service.name,
+            "slot": plan.slot,
+            "log": access_log(endpoint.log_dir, service.name),
+            "upstreams": {
+                address: slot for slot in SLOTS for address in service.upstreams(platform, slot)
+            },
+            "slots": slots,
+            "smoke": {
+                "target": proxy_target(plan, endpoint, plan.slot),
+                "paths": smoke,
+                "count": judging.smoke,
+            },
+            "metrics": [
+                {key: metric[key] for key in ("name", "url", "query")}
+                for metric in settings["gate"]["metrics"]
+            ],
+        },
+    }
+
+
+def _back(fleet: Fleet, parts: t.Sequence[_Part], platform: Platform) -> Data:
+    """What undoes the release at this step: where traffic goes, and what is stopped after it."""
+    shares: Data = {}
+    instances: Data = {}
+    stop: t.List[Data] = []
+    for part in parts:
+        plan = part.plan
+        if part.keeps_what_is_done and part.former:
+            shares[part.name], instances[part.name] = part.split(part.former.share, part.former)
+            surplus = _left_instances(plan, platform, plan.slot, part.former.new, 0)
+            stop += [surplus] if surplus else []
+        else:
+            shares[part.name] = {plan.slot: 0 if plan.before else _share_now(fleet, plan)}
+            stop.append(_left_slot(plan, plan.slot, 0))
+    kept = any(part.keeps_what_is_done for part in parts)
+    return {
+        "shares": shares,
+        "instances": instances,
+        "stop": stop,
+        "outcome": "held" if kept else "failed",
+    }
+
+
 def steps(
     fleet: Fleet, plans: t.Sequence[ServicePlan], platform: Platform, endpoint: Endpoint
 ) -> Data:
     """What each step of the release is given; a step with nothing to do has an empty list."""
     moving = [plan for plan in plans if plan.moves_traffic]
-    starting = [plan for plan in plans if plan.changes]
-    migrating = [p for p in plans if p.action == "release" and p.service.settings.get("migrations")]
-    back = {p.service.name: fleet.green_share(p.service.name) for p in moving}
+    releasing = [plan for plan in plans if plan.action == "release"]
+    starting = [plan for plan in plans if plan.action in ("repair", "restore")]
+    tidying = [plan for plan in plans if plan.action == "tidy"]
+    release = [
+        _release_step(parts, fleet, platform, endpoint) for parts in _parts(fleet, releasing)
+    ]
+    unfinished = [p.unfinished for p in plans if p.resumes and not _is_held(fleet, p)]
     return {
         "services": {
             p.service.name: {"action": p.action, "version": p.version, "slot": p.slot}
             for p in plans
         },
-        "start": [slot_spec(p, platform, _release_of(p)) for p in starting],
+        "pull": [slot_spec(p, platform, _release_of(p)) for p in (*releasing, *starting)],
         "migrate": [
             {
                 "service": p.service.name,
@@ -143,32 +330,44 @@ def steps(
                 "commands": p.service.settings["migrations"],
                 "runtime": runtime_of(p.service.settings),
             }
-            for p in migrating
+            for p in releasing
+            if p.service.settings.get("migrations")
         ],
+        "start": [slot_spec(p, platform, _release_of(p)) for p in starting],
         "prove": [target for p in starting for target in direct_targets(p, platform)],
-        "prove_proxy": [proxy_target(p, endpoint, p.slot) for p in starting],
+        "watched": max(unfinished, default=""),
+        "steps": release,
+        "begin": list(
+            {one["name"]: one["look"] for step in release for one in step["watch"]}.values()
+        ),
         "verify": [proxy_target(p, endpoint) for p in plans],
         "verify_back": [proxy_target(as_before(p), endpoint) for p in moving if p.before],
         "shares": {p.service.name: {p.slot: 100} for p in moving},
-        "shares_back": {
-            name: {"green": share, "blue": 100 - share} for name, share in back.items()
-        },
-        "settle": max((p.service.settings["min_ready"] for p in moving), default=0),
-        "watch": max((p.service.settings["bake"] for p in moving), default=0),
         "leave": [
             _left_slot(p, other_slot(p.slot), p.service.settings["drain"])
-            for p in moving
+            for p in (*moving, *tidying)
             if not p.stays_warm
         ],
-        "abandon": [_left_slot(p, p.slot, 0) for p in moving],
+        "nothing": {"shares": {}, "instances": {}, "stop": [], "outcome": "failed"},
         "warm": all(is_warm(fleet, p) for p in moving),
         "records": [_record(p) for p in moving],
         "given_up": [
-            {"service": p.service.name, "release": p.before["release"]}
-            for p in moving
-            if p.action == "restore" and p.before
+            {"service": p.service.name, "release": name} for p in moving for name in _given_up(p)
         ],
     }
+
+
+def _is_held(fleet: Fleet, plan: ServicePlan) -> bool:
+    record = fleet.unfinished(plan.service.name)
+    return bool(record and record.get("outcome") == "held")
+
+
+def _given_up(plan: ServicePlan) -> t.Iterator[str]:
+    """Releases that this one takes the place of: an unfinished one, or the live one by a rollback."""
+    if plan.unfinished and not plan.resumes:
+        yield plan.unfinished
+    elif plan.action == "restore" and plan.before:
+        yield str(plan.before["release"])
 
 
 def current_text(plans: t.Sequence[ServicePlan]) -> str:
@@ -186,5 +385,9 @@ def planned_text(fleet: Fleet, plans: t.Sequence[ServicePlan]) -> t.List[str]:
     return [
         line
         for p in plans
-        for line in describe(p, warm=p.action == "restore" and is_warm(fleet, p))
+        for line in describe(
+            p,
+            judging_of(fleet, p) if p.action == "release" else (),
+            warm=p.action == "restore" and is_warm(fleet, p),
+        )
     ]

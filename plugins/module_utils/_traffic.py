@@ -5,9 +5,12 @@
 """The traffic switch: which of 100 buckets of clients go to green, as files that nginx looks at.
 
 ``<state_dir>/traffic/<service>`` is a symlink to a hidden directory beside it. There, a file
-``green/<bucket>`` sends that bucket to green; every other bucket goes to blue. A shift prepares a
-new directory and replaces the symlink by one rename(2), so a request sees the old split or the
-new one and nothing between, and nginx needs no reload.
+``green/<bucket>`` sends that bucket to green; every other bucket goes to blue. A file
+``instances/<slot>/<k>`` says that at most the first k instances of that slot get traffic; without
+one all do. Where there is one, all from the wanted number up are there, whatever the number of
+instances, so that nginx finds it by halving, also after that number has changed. A shift prepares a
+new directory and replaces the symlink by one rename(2), so that share and instances change at once,
+and nginx needs no reload.
 """
 
 from __future__ import annotations
@@ -24,72 +27,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS
+from ansible_collections.tagadodo.deploy.plugins.module_utils._split import (
+    BLUE,
+    BUCKETS,
+    GREEN,
+    Counts,
+    Split,
+    Splits,
+    TrafficError,
+    green_buckets,
+    instances_text,
+)
 
-BUCKETS = 100
-BLUE, GREEN = SLOTS
+__all__ = ["Nginx", "Shift", "Shifter", "TrafficDirectory", "TrafficError"]
+
+INSTANCES = "instances"
+MOST = 64  # instances of a slot that nginx can tell apart
 POLL = 0.1  # seconds between two rounds of questions to nginx
-
-
-class TrafficError(Exception):
-    """Traffic cannot be shifted; the text is one line and says what to change."""
-
-
-def green_buckets(share: int) -> t.FrozenSet[int]:
-    """The buckets that go to green at ``share`` percent.
-
-    Counted from 0, so who is in at 10 % is still in at 25 %; blue's share grows from 99 down.
-    """
-    return frozenset(range(share))
-
-
-def parse_shares(raw: t.Mapping[str, t.Any]) -> t.Dict[str, int]:
-    """``{service: {slot: percent}}`` as percent on green by service.
-
-    Raises:
-        TrafficError: a slot is not known, a share is not a whole percentage, or both do not make 100.
-    """
-    return {service: _green_share(service, shares) for service, shares in raw.items()}
-
-
-def _green_share(service: str, shares: t.Any) -> int:
-    if not isinstance(shares, dict) or not shares:
-        raise TrafficError(f"shares.{service}: expected percent by slot, for example {{green: 25}}")
-    for slot, share in shares.items():
-        if slot not in SLOTS:
-            raise TrafficError(
-                f"shares.{service}: unknown slot {slot!r}; slots are {BLUE} and {GREEN}"
-            )
-        if not _is_percent(share):
-            raise TrafficError(
-                f"shares.{service}.{slot}: {share!r} is not a whole number from 0 to {BUCKETS}"
-            )
-    percents = {slot: int(share) for slot, share in shares.items()}
-    if len(percents) == len(SLOTS) and sum(percents.values()) != BUCKETS:
-        raise TrafficError(
-            f"shares.{service}: {BLUE} {percents[BLUE]} and {GREEN} {percents[GREEN]}"
-            f" do not make {BUCKETS}; name one slot, the other gets the rest"
-        )
-    return percents[GREEN] if GREEN in percents else BUCKETS - percents[BLUE]
-
-
-def _is_percent(share: t.Any) -> bool:
-    whole = (isinstance(share, int) and not isinstance(share, bool)) or (
-        isinstance(share, str) and share.isascii() and share.isdigit()
-    )
-    return whole and 0 <= int(share) <= BUCKETS
-
-
-def by_slot(shares: t.Mapping[str, int]) -> t.Dict[str, t.Dict[str, int]]:
-    """Percent on green by service as percent by service and slot."""
-    return {service: {BLUE: BUCKETS - share, GREEN: share} for service, share in shares.items()}
-
-
-def describe(shares: t.Mapping[str, int]) -> str:
-    """One line per service: ``backend: blue 75 %, green 25 %``."""
-    return "".join(
-        f"{service}: {BLUE} {BUCKETS - share} %, {GREEN} {share} %\n"
-        for service, share in sorted(shares.items())
-    )
 
 
 @dataclass(frozen=True)
@@ -110,10 +64,12 @@ class TrafficDirectory:
             e.name for e in self.path.iterdir() if not e.name.startswith(".") and e.is_symlink()
         )
 
-    def on_green(self, service: str) -> t.FrozenSet[int]:
-        """The buckets nginx sends to green; none where the switch is missing, as nginx sees it too."""
-        markers = self.path / service / GREEN
-        return frozenset(bucket for bucket in range(BUCKETS) if (markers / str(bucket)).is_file())
+    def split(self, service: str) -> Split:
+        """What nginx is told; all on blue where the switch is missing, as nginx sees it too."""
+        live = self.path / service
+        green = (bucket for bucket in range(BUCKETS) if (live / GREEN / str(bucket)).is_file())
+        counts = {slot: _lowest(live / INSTANCES / slot) for slot in SLOTS}
+        return Split(frozenset(green), {slot: count for slot, count in counts.items() if count})
 
     @contextlib.contextmanager
     def locked(self) -> t.Iterator[None]:
@@ -134,17 +90,20 @@ class TrafficDirectory:
         finally:
             os.close(descriptor)
 
-    def prepare(self, service: str, buckets: t.AbstractSet[int]) -> str:
+    def prepare(self, service: str, split: Split) -> str:
         """Write a split beside the live one and return its name; nginx does not see it yet."""
         name = f".{service}.{secrets.token_hex(6)}"
-        markers = self.path / name / GREEN
-        markers.mkdir(parents=True)
-        for directory in (markers.parent, markers):
-            directory.chmod(0o755)
-        for bucket in sorted(buckets):
-            (markers / str(bucket)).touch(mode=0o644)
-        _sync(markers)
-        _sync(markers.parent)
+        files = {GREEN: [str(bucket) for bucket in sorted(split.green)]}
+        for slot, count in split.counts.items():
+            files[f"{INSTANCES}/{slot}"] = [str(limit) for limit in range(count, MOST)]
+        for folder, names in files.items():
+            markers = self.path / name / folder
+            markers.mkdir(parents=True)
+            for marker in names:
+                (markers / marker).touch(mode=0o644)
+        for directory, _folders, _files in os.walk(self.path / name, topdown=False):
+            os.chmod(directory, 0o755)
+            _sync(Path(directory))
         return name
 
     def target(self, service: str) -> str:
@@ -176,6 +135,11 @@ class TrafficDirectory:
                 shutil.rmtree(entry)
 
 
+def _lowest(limits: Path) -> int:
+    """The lowest number that a file is called by; 0 without any."""
+    return min((int(file.name) for file in limits.glob("[1-9]*")), default=0)
+
+
 def _lock(descriptor: int, path: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -191,10 +155,15 @@ def _sync(directory: Path) -> None:
         os.close(descriptor)
 
 
+def read_splits(state_dir: t.Union[str, Path]) -> t.Dict[str, Split]:
+    """How the traffic of each service nginx serves is split, read from the files alone."""
+    directory = TrafficDirectory.of(state_dir)
+    return {service: directory.split(service) for service in directory.services()}
+
+
 def read_shares(state_dir: t.Union[str, Path]) -> t.Dict[str, int]:
     """Percent of traffic on green for each service nginx serves, read from the files alone."""
-    directory = TrafficDirectory.of(state_dir)
-    return {service: len(directory.on_green(service)) for service in directory.services()}
+    return {service: split.share(GREEN) for service, split in read_splits(state_dir).items()}
 
 
 def missing_switches(state_dir: t.Union[str, Path], services: t.Iterable[str]) -> t.List[str]:
@@ -210,7 +179,7 @@ def add_switches(state_dir: t.Union[str, Path], services: t.Iterable[str]) -> No
     directory.path.chmod(0o755)
     with directory.locked():
         for service in missing_switches(state_dir, services):
-            directory.switch(service, directory.prepare(service, frozenset()))
+            directory.switch(service, directory.prepare(service, Split()))
 
 
 class Nginx:
@@ -224,11 +193,13 @@ class Nginx:
     def __init__(self, url: str, timeout: float = 2.0) -> None:
         self._url = url.rstrip("/")
         parts = urllib.parse.urlsplit(self._url)
-        if parts.scheme != "http" or not parts.hostname:
+        try:
+            port = parts.port or 80
+        except ValueError:
+            port = 0
+        if parts.scheme != "http" or not parts.hostname or not port:
             raise TrafficError(f"control_url: {url!r} is not a URL such as http://127.0.0.1:10080")
-        self._connection = http.client.HTTPConnection(
-            parts.hostname, parts.port or 80, timeout=timeout
-        )
+        self._connection = http.client.HTTPConnection(parts.hostname, port, timeout=timeout)
 
     def close(self) -> None:
         self._connection.close()
@@ -259,10 +230,10 @@ class Nginx:
         Raises:
             TrafficError: nginx does not answer, or does not know the service.
         """
-        status, text = self.get(f"/traffic/{urllib.parse.quote(service, safe='')}/{bucket}")
+        status, text = self.get(f"/traffic/{_quoted(service)}/{bucket}")
         if status == 404:
             raise TrafficError(
-                f"shares.{service}: nginx has no route for this service; run site.yml first"
+                f"{service}: nginx has no route for this service; run site.yml first"
             )
         if status != 200 or text not in SLOTS:
             raise TrafficError(
@@ -274,13 +245,36 @@ class Nginx:
         """The buckets it sends to green now."""
         return frozenset(b for b in range(BUCKETS) if self.slot(service, b) == GREEN)
 
+    def count(self, service: str, slot: str) -> int:
+        """How many instances it uses of a slot; 0: all. A configuration that knows no counts uses all."""
+        text = self._about(INSTANCES, service, slot, unknown="all")
+        return 0 if text == "all" else int(text)
+
+    def servers(self, service: str, slot: str) -> int:
+        """How many instances it knows of a slot; 0 where its configuration is too old to say."""
+        return int(self._about("servers", service, slot, unknown="0"))
+
+    def _about(self, what: str, service: str, slot: str, unknown: str) -> str:
+        status, text = self.get(f"/{what}/{_quoted(service)}/{slot}")
+        if status == 404:
+            return unknown
+        if status != 200 or not (text == "all" or (text.isascii() and text.isdigit())):
+            raise TrafficError(
+                f"{service}: nginx answers {status} {text!r} when it is asked for the {what} of {slot}"
+            )
+        return text
+
+
+def _quoted(service: str) -> str:
+    return urllib.parse.quote(service, safe="")
+
 
 @dataclass(frozen=True)
 class Shift:
-    """What was shifted: percent on green by service, before and after."""
+    """What was shifted, by service."""
 
-    before: t.Mapping[str, int]
-    after: t.Mapping[str, int]
+    before: Splits
+    after: Splits
     changed: bool
 
 
@@ -301,85 +295,138 @@ class Shifter:
     clock: t.Callable[[], float]
     sleep: t.Callable[[float], None]
 
-    def shift(self, wanted: t.Mapping[str, int], dry: bool = False) -> Shift:
-        """Bring every service to its percent on green, all or none of them.
+    def shift(
+        self,
+        shares: t.Mapping[str, int],
+        instances: t.Mapping[str, Counts],
+        dry: bool = False,
+    ) -> Shift:
+        """Bring services to their percent on green and their instances, all or none of them.
+
+        Args:
+            shares: percent on green by service; a service named in ``instances`` alone keeps its share.
+            instances: by service and slot, how many of its instances get traffic; 0 or missing: all.
+            dry: only say what would be done.
 
         Raises:
-            TrafficError: nginx does not serve a service (nothing is touched), or does not follow
-                (the shares are put back).
+            TrafficError: nginx does not serve a service or has fewer instances (nothing is touched),
+                or does not follow (the former split is put back).
         """
-        for service in wanted:
+        for service in _named(shares, instances):
             self.nginx.slot(service, 0)
-        buckets = {service: green_buckets(share) for service, share in wanted.items()}
-        before = {service: self.directory.on_green(service) for service in wanted}
-        moving = [service for service in wanted if before[service] != buckets[service]]
-        done = Shift(
-            {name: len(green) for name, green in before.items()}, dict(wanted), bool(moving)
-        )
         if dry:
-            return done
+            return self._plan(shares, instances)[0]
         with self.directory.locked():
-            self._move(moving, buckets)
+            done, ways = self._plan(shares, instances)
+            self._move(done, ways)
         return done
 
-    def _move(self, moving: t.Sequence[str], buckets: t.Mapping[str, t.FrozenSet[int]]) -> None:
-        for service in buckets:
+    def _plan(
+        self, shares: t.Mapping[str, int], instances: t.Mapping[str, Counts]
+    ) -> t.Tuple[Shift, t.Dict[str, Split]]:
+        """What changes, and for each service the split it passes through."""
+        before, after, ways = {}, {}, {}
+        for service in _named(shares, instances):
+            servers = {slot: self.nginx.servers(service, slot) for slot in SLOTS}
+            counts = instances.get(service, {})
+            _check_counts(service, counts, servers)
+            now = self.directory.split(service)
+            green = green_buckets(shares[service]) if service in shares else now.green
+            before[service], after[service] = now, Split(green, counts).within(servers)
+            ways[service] = now.within(servers).towards(after[service])
+        return Shift(before, after, before != after), ways
+
+    def _move(self, shift: Shift, ways: Splits) -> None:
+        moving = [name for name, split in shift.before.items() if split != shift.after[name]]
+        for service in shift.after:
             self.directory.sweep(service)
         former = {service: self.directory.target(service) for service in moving}
-        prepared = {
-            service: self.directory.prepare(service, buckets[service]) for service in moving
-        }
         try:
-            for service, name in prepared.items():
-                self.directory.switch(service, name)
-            self._confirm(buckets)
+            passing = {name: ways[name] for name in moving if ways[name] != shift.after[name]}
+            if passing:
+                self._bring(passing)
+                self._confirm(passing)
+            self._bring({name: shift.after[name] for name in moving})
+            self._confirm(shift.after)
         except BaseException:
-            self._put_back(former)
+            self._put_back(former, shift.before)
             raise
         finally:
             for service in moving:
                 self.directory.sweep(service)
 
-    def _put_back(self, former: t.Mapping[str, str]) -> None:
+    def _bring(self, splits: Splits) -> None:
+        prepared = {name: self.directory.prepare(name, split) for name, split in splits.items()}
+        for service, name in prepared.items():
+            self.directory.switch(service, name)
+
+    def _put_back(self, former: t.Mapping[str, str], before: Splits) -> None:
+        with contextlib.suppress(OSError):
+            self._leave(before)
         for service, name in former.items():
             if not name:
                 self.directory.remove(service)
             elif self.directory.target(service) != name:
                 self.directory.switch(service, name)
 
-    def _confirm(self, buckets: t.Mapping[str, t.FrozenSet[int]]) -> None:
+    def _leave(self, before: Splits) -> None:
+        """Take the last share from slots that had none before, while they still have their counts."""
+        now = {service: self.directory.split(service) for service in before}
+        ways = {name: now[name].towards(split) for name, split in before.items()}
+        passing = {n: way for n, way in ways.items() if way not in (now[n], before[n])}
+        if passing:
+            self._bring(passing)
+            self.sleep(POLL)
+
+    def _confirm(self, splits: Splits) -> None:
         deadline = self.clock() + self.timeout
-        waiting = dict(buckets)
+        waiting = dict(splits)
         while True:
-            answers: t.Dict[str, t.Union[t.FrozenSet[int], TrafficError]] = {}
-            for service in list(waiting):
-                try:
-                    answers[service] = self.nginx.on_green(service)
-                except TrafficError as error:
-                    answers[service] = error
-                if answers[service] == waiting[service]:
-                    del waiting[service]
+            said = {name: self._disagreement(name, split) for name, split in waiting.items()}
+            waiting = {name: split for name, split in waiting.items() if said[name]}
             if not waiting:
                 return
             if self.clock() >= deadline:
                 service = next(iter(waiting))
                 raise TrafficError(
-                    _disagreement(service, waiting[service], answers[service], self.timeout)
+                    f"{service}: nginx did not follow within {self.timeout:g} s: {said[service]}."
+                    " The former split was put back"
                 )
             self.sleep(POLL)
 
+    def _disagreement(self, service: str, wanted: Split) -> str:
+        """What nginx does otherwise; empty when it does as wanted."""
+        try:
+            green = self.nginx.on_green(service)
+            counts = {slot: self.nginx.count(service, slot) for slot in SLOTS}
+        except TrafficError as error:
+            return str(error)
+        if green != wanted.green:
+            wrong = min(wanted.green ^ green)
+            return (
+                f"it sends {len(green)} % to {GREEN} instead of {len(wanted.green)} %; the first wrong"
+                f" bucket is {wrong}, on {GREEN if wrong in green else BLUE}"
+            )
+        for slot, count in counts.items():
+            asked = wanted.counts.get(slot, 0)
+            if count != asked:
+                return f"{slot} has {instances_text(count)} in traffic instead of {instances_text(asked)}"
+        return ""
 
-def _disagreement(
-    service: str,
-    wanted: t.FrozenSet[int],
-    answer: t.Union[t.FrozenSet[int], TrafficError],
-    timeout: float,
-) -> str:
-    said = str(answer)
-    if not isinstance(answer, TrafficError):
-        wrong = sorted(wanted ^ answer)
-        said = (
-            f"it sends {len(answer)} % to {GREEN} instead of {len(wanted)} %; the first wrong bucket is"
-            f" {wrong[0]}, on {GREEN if wrong[0] in answer else BLUE}"
-        )
-    return f"{service}: nginx did not follow within {timeout:g} s: {said}. The shares were put back"
+
+def _named(shares: t.Iterable[str], instances: t.Iterable[str]) -> t.List[str]:
+    return list(dict.fromkeys([*shares, *instances]))
+
+
+def _check_counts(service: str, counts: Counts, servers: t.Mapping[str, int]) -> None:
+    for slot, count in counts.items():
+        where = f"instances.{service}.{slot}"
+        if count and not servers[slot]:
+            raise TrafficError(
+                f"{where}: the configuration of nginx knows no counts yet; run site.yml first"
+            )
+        if count > servers[slot]:
+            raise TrafficError(
+                f"{where}: {count} asked for, but nginx knows {servers[slot]}; raise `instances` of the"
+                " service and run site.yml first"
+            )

@@ -42,9 +42,14 @@ options:
       release: {description: Release the slot is to hold., type: str, default: ""}
       version: {description: Version the slot is to hold., type: str, default: ""}
       image: {description: Image by digest (C(repository@sha256:…))., type: str, default: ""}
-      runtime: {description: 'Settings that shape a container: port, env, resources, security, stop_timeout.', type: dict}
+      runtime:
+        description:
+          - Settings that shape a container. They are C(port), C(env), C(resources), C(security) and C(stop_timeout).
+          - Stopping reads C(port), to see open connections, and C(stop_timeout). Without C(port) the whole O(slots[].drain) time
+            is waited.
+        type: dict
       instances:
-        description: The containers.
+        description: The containers. O(state=stopped) leaves others of the slot alone, and stops all when none is given.
         type: list
         elements: dict
         default: []
@@ -72,7 +77,7 @@ EXAMPLES = r"""
     state: stopped
     state_dir: /var/lib/tagadodo
     slots:
-      - {service: backend, slot: blue, drain: 30}
+      - {service: backend, slot: blue, drain: 30, runtime: {port: 3000, stop_timeout: 10}}
 """
 
 RETURN = r"""
@@ -94,7 +99,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import Containers
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
 from ansible_collections.tagadodo.deploy.plugins.module_utils._host import ensure_key, read_key
-from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import Slot
+from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import (
+    Slot,
+    SlotError,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instances import (
     BRINGS_TO,
     Changes,
@@ -135,14 +143,17 @@ def main() -> None:
     )
     params = module.params
     slots = [Slot.parse(raw, params["secrets"].get(raw["service"], {})) for raw in params["slots"]]
-    key_of = read_key if module.check_mode else ensure_key
+    makes_key = params["state"] == "started" and not module.check_mode
+    key_of = ensure_key if makes_key else read_key
     try:
+        for slot in slots:
+            slot.check(params["state"])
         containers = Containers(connect(), params["project"], params["network"])
         changes = Changes(
             containers, params["project"], key_of(params["state_dir"]), module.check_mode
         )
         result = BRINGS_TO[params["state"]](changes, slots)
-    except EngineError as error:
+    except (EngineError, SlotError) as error:
         # No exception: its text would be returned as it is, and secrets were given.
         module.fail_json(msg=str(error), exception=None)
     module.exit_json(**result)

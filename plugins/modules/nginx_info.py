@@ -82,6 +82,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._nginx import (
     Versions,
     Waiter,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import TrafficError
 
 
 def read(params: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
@@ -109,7 +110,7 @@ def main() -> None:
     )
     try:
         module.exit_json(changed=False, **read(module.params))
-    except (EngineError, NginxError) as error:
+    except (EngineError, NginxError, TrafficError) as error:
         module.fail_json(msg=str(error), exception=error)
 
 

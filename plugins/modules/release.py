@@ -28,10 +28,15 @@ options:
   outcome:
     description: How the releases stand.
     type: str
-    choices: [running, succeeded, failed, rolled_back]
+    choices: [running, succeeded, failed, held, rolled_back]
   reason:
     description: Why, in one line.
     type: str
+  verdicts:
+    description: What M(tagadodo.deploy.release_gate) returned. Each service's are added to its records.
+    type: list
+    elements: dict
+    default: []
   keep:
     description: Records kept of each service; older ones are removed when a release has ended.
     type: int
@@ -72,18 +77,42 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
     LedgerError,
 )
 
+STALE = ("reason", "finished_at")  # facts of how a release stood before
 
-def facts_of(
-    record: t.Mapping[str, t.Any], params: t.Mapping[str, t.Any], now: str
+
+def standing(outcome: t.Optional[str], before: t.Mapping[str, t.Any], now: str) -> dict[str, t.Any]:
+    """How a release stands since when; nothing where it stands so already."""
+    if not outcome or outcome == before.get("outcome"):
+        return {}
+    if outcome == "running":
+        return {"outcome": outcome, "started_at": before.get("started_at", now)}
+    return {"outcome": outcome, "finished_at": now}
+
+
+def new_verdicts(
+    service: str, before: t.Mapping[str, t.Any], given: t.Sequence[t.Mapping[str, t.Any]]
 ) -> dict[str, t.Any]:
-    """What one call adds to a record: its facts, and how the release stands since when."""
-    facts = dict(record["facts"])
-    if params["outcome"]:
-        facts["outcome"] = params["outcome"]
-        facts["started_at" if params["outcome"] == "running" else "finished_at"] = now
-    if params["reason"]:
-        facts["reason"] = params["reason"]
-    return facts
+    """The verdicts on a service, after those an earlier run left; nothing where there is no new one."""
+    known = before.get("verdicts", [])
+    new = [one for one in given if one["service"] == service and one not in known]
+    return {"verdicts": [*known, *new]} if new else {}
+
+
+def write(
+    ledger: Ledger, record: t.Mapping[str, t.Any], params: t.Mapping[str, t.Any], dry: bool
+) -> bool:
+    """Add to a record what one call knows; whether that changes it."""
+    service, name = record["service"], record["release"]
+    before = ledger.record(service, name)
+    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    stands = standing(params["outcome"], before, now)
+    facts = {
+        **record["facts"],
+        **stands,
+        **new_verdicts(service, before, params["verdicts"]),
+        **({"reason": params["reason"]} if params["reason"] else {}),
+    }
+    return ledger.update(service, name, facts, write=not dry, forget=STALE if stands else ())
 
 
 def main() -> None:
@@ -98,24 +127,19 @@ def main() -> None:
             "records": {"type": "list", "elements": "dict", "required": True, "options": record},
             "outcome": {"type": "str", "choices": list(OUTCOMES)},
             "reason": {"type": "str"},
+            "verdicts": {"type": "list", "elements": "dict", "default": []},
             "keep": {"type": "int", "default": 50},
         },
         supports_check_mode=True,
     )
     ledger = Ledger(module.params["state_dir"])
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     try:
         written = [
             f"{one['service']}/{one['release']}"
             for one in module.params["records"]
-            if ledger.update(
-                one["service"],
-                one["release"],
-                facts_of(one, module.params, now),
-                write=not module.check_mode,
-            )
+            if write(ledger, one, module.params, module.check_mode)
         ]
-        if module.params["outcome"] != "running" and not module.check_mode:
+        if written and module.params["outcome"] != "running" and not module.check_mode:
             ledger.prune(
                 {one["service"] for one in module.params["records"]}, module.params["keep"]
             )

@@ -30,6 +30,10 @@ options:
     type: list
     elements: str
     default: []
+  logs:
+    description: Access logs to read how many requests users sent lately, by service. A missing one is left out.
+    type: dict
+    default: {}
   limit:
     description: Releases of each service that are returned, newest first.
     type: int
@@ -61,6 +65,12 @@ shares:
   returned: success
   type: dict
   sample: {backend: 100}
+instances_in_traffic:
+  description: >-
+    How many instances of a slot get its traffic, by service, for each slot of which not all do. They are its first.
+  returned: success
+  type: dict
+  sample: {backend: {green: 1}}
 releases:
   description: Records of the ledger by service, newest first.
   returned: success
@@ -71,6 +81,11 @@ fingerprints:
   returned: success
   type: dict
   sample: {backend: 0123456789abcdef}
+requests:
+  description: What users sent in the last hour, or as much of it as the log tells about, by service.
+  returned: success
+  type: dict
+  sample: {backend: {requests: 5400, failed: 3, per_minute: 90.0, seconds: 3600.0}}
 images:
   description: What each of O(tags) names. The C(digest) is missing where C(error) says why.
   returned: success
@@ -78,16 +93,33 @@ images:
   sample: {"tagadodo/backend:1.1.0": {digest: "sha256:0123", source: registry}}
 """
 
+import os
+import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._access_log import recent
 from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import Containers
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
 from ansible_collections.tagadodo.deploy.plugins.module_utils._host import read_key, resolve_tags
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import fingerprint
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger, LedgerError
-from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import read_shares
+from ansible_collections.tagadodo.deploy.plugins.module_utils._split import GREEN
+from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import read_splits
+
+LATELY = 3600  # seconds
+
+
+def sent_lately(path: str) -> dict[str, float]:
+    """What users sent, by the end of a log and the one that was rotated before it."""
+    seen = recent(path, LATELY, time.time())
+    return {
+        "requests": seen.total.requests,
+        "failed": seen.total.failed,
+        "per_minute": round(seen.per_minute, 1),
+        "seconds": round(seen.seconds, 1),
+    }
 
 
 def read_host(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -95,15 +127,20 @@ def read_host(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     client = connect()
     ledger = Ledger(params["state_dir"])
     key = read_key(params["state_dir"])
+    splits = read_splits(params["state_dir"])
     return {
         "containers": [
             found.summary() for found in Containers(client, params["project"], "").find()
         ],
-        "shares": read_shares(params["state_dir"]),
+        "shares": {name: split.share(GREEN) for name, split in splits.items()},
+        "instances_in_traffic": {name: split.counts for name, split in splits.items()},
         "releases": {name: ledger.read(name)[: params["limit"]] for name in ledger.services()},
         "fingerprints": {
             name: fingerprint(key, runtime, params["secrets"].get(name, {}))
             for name, runtime in params["runtimes"].items()
+        },
+        "requests": {
+            name: sent_lately(path) for name, path in params["logs"].items() if os.path.exists(path)
         },
         "images": resolve_tags(client, params["tags"]),
     }
@@ -117,6 +154,7 @@ def main() -> None:
             "runtimes": {"type": "dict", "default": {}},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
             "tags": {"type": "list", "elements": "str", "default": []},
+            "logs": {"type": "dict", "default": {}},
             "limit": {"type": "int", "default": 20},
         },
         supports_check_mode=True,

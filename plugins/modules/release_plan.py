@@ -60,7 +60,7 @@ options:
     type: dict
     required: true
   endpoint:
-    description: Where a proxy reaches its own nginx (C(address), C(https_port), C(ca_file), C(token_file)).
+    description: Where a proxy reaches its own nginx, and where that logs (C(address), C(https_port), C(ca_file), C(token_file), C(log_dir)).
     type: dict
     required: true
 author:

@@ -14,8 +14,10 @@ description:
     losing a request.
   - nginx looks the split up for every request in O(state_dir), where a shift is one rename. The module then asks
     nginx itself where each of the 100 buckets of clients goes, and fails if nginx does not follow.
-  - All services of one call are shifted, or none. When nginx does not follow, the former shares are put back.
+  - All services of one call are shifted, or none. When nginx does not follow, the former split is put back.
   - Shares grow monotonically. A client that is on green at 10 % stays there at 25 %.
+  - A slot may have traffic on its first instances only, so that the others can be started, replaced or stopped
+    meanwhile. Share and instances of a service change at the same instant.
 extends_documentation_fragment:
   - tagadodo.deploy._deploy.STATE
   - tagadodo.deploy._deploy.CHANGES
@@ -23,9 +25,15 @@ options:
   shares:
     description:
       - Percent of traffic by service and slot. One slot is enough, the other gets the rest. When both are given
-        they make 100.
+        they make 100. Required unless O(instances) is given.
     type: dict
-    required: true
+  instances:
+    description:
+      - How many instances of a slot get its traffic, by service and slot. Those are the first ones of the slot.
+      - V(0) means all, and so does a slot that is not named. A service that is named in O(shares) and not here has
+        traffic on all instances of both slots.
+      - A service that is named here and not in O(shares) keeps its share.
+    type: dict
   control_url:
     description: Where the control server of nginx listens.
     type: str
@@ -53,6 +61,20 @@ EXAMPLES = r"""
     shares:
       backend: {blue: 90, green: 10}
       frontend: {green: 10}
+
+- name: Let a tenth of the clients try the first instance of green
+  tagadodo.deploy.traffic_shift:
+    state_dir: /var/lib/tagadodo
+    shares:
+      backend: {green: 10}
+    instances:
+      backend: {green: 1}
+
+- name: Take all but the first two instances of blue out of traffic
+  tagadodo.deploy.traffic_shift:
+    state_dir: /var/lib/tagadodo
+    instances:
+      backend: {blue: 2}
 """
 
 RETURN = r"""
@@ -66,6 +88,18 @@ after:
   returned: success
   type: dict
   sample: {backend: {blue: 0, green: 100}}
+instances_before:
+  description: >-
+    How many instances had traffic before the shift, by service, for each slot of which not all had.
+  returned: success
+  type: dict
+  sample: {backend: {}}
+instances_after:
+  description: >-
+    How many instances have traffic now (in check mode, would have), by service, for each slot of which not all have.
+  returned: success
+  type: dict
+  sample: {backend: {green: 1}}
 seconds:
   description: How long it took until nginx confirmed the shift.
   returned: success
@@ -78,32 +112,43 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._split import (
+    Splits,
+    TrafficError,
+    describe,
+    parse_instances,
+    parse_shares,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import (
     Nginx,
     Shifter,
     TrafficDirectory,
-    TrafficError,
-    by_slot,
-    describe,
-    parse_shares,
 )
 
 
-def shift(params: t.Mapping[str, t.Any], dry: bool) -> t.Dict[str, t.Any]:
+def shift(params: t.Mapping[str, t.Any], dry: bool) -> dict[str, t.Any]:
     """Move the traffic and say what moved."""
     start = time.monotonic()
-    wanted = parse_shares(params["shares"])
+    shares = parse_shares(params["shares"] or {})
+    instances = parse_instances(params["instances"] or {})
     nginx = Nginx(params["control_url"])
     directory = TrafficDirectory.of(params["state_dir"])
     shifter = Shifter(directory, nginx, params["timeout"], time.monotonic, time.sleep)
-    done = shifter.shift(wanted, dry)
+    done = shifter.shift(shares, instances, dry)
     nginx.close()
     return {
         "changed": done.changed,
-        "before": by_slot(done.before),
-        "after": by_slot(done.after),
+        **_told("before", done.before),
+        **_told("after", done.after),
         "seconds": round(time.monotonic() - start, 3),
         "diff": {"before": describe(done.before), "after": describe(done.after)},
+    }
+
+
+def _told(when: str, splits: Splits) -> dict[str, t.Any]:
+    return {
+        when: {service: split.shares for service, split in splits.items()},
+        f"instances_{when}": {service: split.counts for service, split in splits.items()},
     }
 
 
@@ -111,10 +156,12 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "state_dir": {"type": "path", "required": True},
-            "shares": {"type": "dict", "required": True},
+            "shares": {"type": "dict"},
+            "instances": {"type": "dict"},
             "control_url": {"type": "str", "default": "http://127.0.0.1:10080"},
             "timeout": {"type": "int", "default": 10},
         },
+        required_one_of=[["shares", "instances"]],
         supports_check_mode=True,
     )
     try:

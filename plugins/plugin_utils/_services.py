@@ -85,7 +85,7 @@ def as_names(value: object) -> tuple[str, ...]:
     """Names given as a list or as text with commas; empty text means none."""
     if not value:
         return ()
-    parts = value.split(",") if isinstance(value, str) else t.cast("t.Iterable[object]", value)
+    parts = value if isinstance(value, (list, tuple)) else str(value).split(",")
     return tuple(str(part).strip() for part in parts)
 
 

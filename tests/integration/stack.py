@@ -8,6 +8,7 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -130,23 +131,51 @@ class Stack:
 
     def play(self, playbook: str, *arguments: str, **extra: t.Any) -> Run:
         """Type ``ansible-playbook <playbook>.yml -i inventories/dev …`` at the repository's root."""
-        report = self.work / "report.json"
+        report = self.work / f"report-{playbook}.json"
         report.unlink(missing_ok=True)
-        command = self._command("ansible-playbook", f"{playbook}.yml", *arguments, **extra)
+        with self.started(playbook, *arguments, **extra) as process:
+            output, _nothing = process.communicate()
+        empty: dict[str, t.Any] = {"hosts": {}, "tasks": [], "failures": [], "recap": {}}
+        known = json.loads(report.read_text()) if report.exists() else empty
+        (self.work / f"{playbook}.log").write_text(output)
+        return Run(process.returncode, output, known)
+
+    def started(self, playbook: str, *arguments: str, **extra: t.Any) -> subprocess.Popen[str]:
+        """The same, still running, in a session of its own; its output is one stream."""
         environment = {
             **os.environ,
             "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/integration/plugins/callback"),
             "ANSIBLE_CALLBACKS_ENABLED": "invocations",
             "ANSIBLE_NOCOLOR": "1",
-            "INVOCATIONS_FILE": str(report),
+            "INVOCATIONS_FILE": str(self.work / f"report-{playbook}.json"),
         }
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        return subprocess.Popen(
+            self._command("ansible-playbook", f"{playbook}.yml", *arguments, **extra),
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
-        empty: dict[str, t.Any] = {"hosts": {}, "tasks": [], "failures": [], "recap": {}}
-        known = json.loads(report.read_text()) if report.exists() else empty
-        (self.work / f"{playbook}.log").write_text(done.stdout + done.stderr)
-        return Run(done.returncode, done.stdout + done.stderr, known)
+
+    def play_until(self, seen: str, playbook: str, *arguments: str, **extra: t.Any) -> str:
+        """Start a playbook and end it by SIGKILL, forks and all, as soon as it prints ``seen``.
+
+        Returns:
+            what it printed.
+        """
+        printed = ""
+        with self.started(playbook, *arguments, **extra) as process:
+            for line in t.cast(t.IO[str], process.stdout):
+                printed += line
+                if seen in line:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    break
+            else:
+                raise AssertionError(f"{seen!r} was never printed:\n{printed}")
+        return printed
 
     def ask(self, module: str, **arguments: t.Any) -> str:
         """Run one module by hand (``ansible dev -m …``) and return what it printed."""
@@ -184,6 +213,11 @@ class Stack:
             json.loads(path.read_text())
             for path in sorted((self.state_dir / "releases" / service).glob("[!.]*.json"))
         ]
+
+    def looks(self) -> list[dict[str, t.Any]]:
+        """What was seen of the last release that was watched."""
+        files = sorted((self.state_dir / "gate").glob("*.jsonl"))
+        return [json.loads(line) for line in files[-1].read_text().splitlines()] if files else []
 
     def snapshot(self) -> dict[str, t.Any]:
         """What a check must not change: containers, files, ledger, images."""

@@ -50,6 +50,8 @@ def test_a_service_without_instances_is_a_bad_gateway(https: t.Callable[[str], i
 def test_control_server_answers_the_host_alone(get: Get, outside_address: str) -> None:
     assert get("http://127.0.0.1:10080/revision")
     assert get("http://127.0.0.1:10080/traffic/backend/0") == "blue"
+    assert get("http://127.0.0.1:10080/instances/backend/green") == "all"
+    assert get("http://127.0.0.1:10080/servers/backend/green") == "1"
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((outside_address, 10080), timeout=5)
 

@@ -55,7 +55,9 @@ def test_a_failing_stage_ends_with_status_1_and_shows_its_output(script):
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_lets_its_stages_clean_up_and_leaves_none_running(script, tmp_path, sign):
+def test_an_interrupted_run_lets_its_stages_clean_up_and_leaves_none_running(
+    script, tmp_path, sign
+):
     process = script("run_stage endless")
     deadline = time.monotonic() + 20
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():

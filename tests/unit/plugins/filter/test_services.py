@@ -11,6 +11,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.tagadodo.deploy.plugins.filter.services import (
+    failure_reason,
     public_services,
     service_routes,
     service_runtimes,
@@ -74,3 +75,14 @@ def test_routes_know_both_slots_and_the_settings_of_the_route() -> None:
 def test_a_mistake_is_told_in_one_line() -> None:
     with pytest.raises(AnsibleFilterError, match=r"services.api.port: 70000 is not between"):
         service_runtimes({"api": {**SERVICES["api"], "port": 70000}})
+
+
+def test_the_reason_of_a_failed_loop_is_that_of_its_item() -> None:
+    loop = {
+        "msg": "One or more items failed",
+        "results": [{"msg": "fine"}, {"failed": True, "msg": "no database"}],
+    }
+    hosts: list[dict[str, object]] = [{}, {"ansible_failed_result": loop}]
+    assert failure_reason(hosts) == "no database"
+    assert failure_reason([{"ansible_failed_result": {"msg": "no disk"}}]) == "no disk"
+    assert failure_reason([{}]) == "a host was lost"

@@ -9,14 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import (
-    bytes_of,
-    established,
-)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import established
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import (
     Found,
     Instance,
     Slot,
+    bytes_of,
     fingerprint,
     steps_to_run,
 )

@@ -52,3 +52,12 @@ def test_draining(counts: tuple[t.Optional[int], ...], left: int, seconds: float
     connections = Connections(*counts)
     assert drain(connections) == left
     assert connections.now == pytest.approx(seconds, abs=0.21)
+
+
+def test_without_a_port_nobody_can_see_connections() -> None:
+    connections = Connections(0)
+    changes = Changes(
+        t.cast(t.Any, connections), "t", b"", False, connections.clock, connections.sleep
+    )
+    assert changes.drain(SLOT, RUNNING, None) == 0
+    assert connections.now == pytest.approx(SLOT.drain, abs=0.21)

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._describe import describe
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import Instance, Slot
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
     Fleet,
     HostView,
     PlanError,
     ServicePlan,
-    describe,
     is_warm,
     plan_deploy,
     plan_rollback,
@@ -86,7 +86,8 @@ def test_it_goes_back_to_blue_when_green_is_live() -> None:
 def test_an_unchanged_release_is_kept() -> None:
     plan = deploy(fleet(host(containers=containers(version="1.1.0", image=NEW))))
     assert (plan.action, plan.slot, plan.changes) == ("keep", "blue", False)
-    assert steps(fleet(), [plan], PLATFORM, ENDPOINT)["start"] == []
+    given = steps(fleet(), [plan], PLATFORM, ENDPOINT)
+    assert (given["start"], given["steps"], given["pull"]) == ([], [], [])
 
 
 def test_changed_settings_are_a_release_of_the_same_version() -> None:
@@ -125,7 +126,7 @@ def test_site_leaves_a_live_release_alone_whatever_its_version() -> None:
         ([host(shares={})], "nginx on web1 does not serve it yet; run site.yml first"),
         (
             [host(shares={"backend": 25})],
-            "25 % of traffic is on green, so a release was left half way",
+            "25 % of traffic is on green, and the ledger knows of no release that was left half way",
         ),
         ([host(), host("web2", shares={"backend": 100})], "the proxies disagree"),
         ([host(images={})], f"{TAG} cannot be found from web1: not asked for"),
@@ -141,13 +142,6 @@ def test_refusals(hosts: list[HostView], told: str) -> None:
         deploy(fleet(*hosts))
     assert told in str(error.value)
     assert "\n" not in str(error.value)
-
-
-def test_a_strategy_that_cannot_be_carried_out_is_refused() -> None:
-    with pytest.raises(
-        PlanError, match="canary cannot be carried out by this version yet; use blue_green"
-    ):
-        deploy(fleet(), strategy="canary")
 
 
 LEDGER = [
@@ -222,16 +216,16 @@ def test_the_plan_shows_no_secret_and_says_each_step() -> None:
     assert "hush" not in text + str(given)
     for step in ("pull", "start", "prove", "shift", "watch", "stop"):
         assert f"\n  {step}" in text
-    assert given["shares_back"] == {"backend": {"green": 0, "blue": 100}}
+    assert given["steps"][0]["back"]["shares"] == {"backend": {"green": 0}}
 
 
 def test_started_slots_are_what_the_instances_module_takes() -> None:
     given = steps(fleet(), [deploy(fleet())], PLATFORM, ENDPOINT)
-    slot = Slot.parse(given["start"][0], {})
+    slot = Slot.parse(given["steps"][0]["start"][0], {})
     assert slot.instances[0] == Instance(
         "tagadodo-backend-green-1", 1, service().address(PLATFORM, "green", 1)
     )
-    assert [target["container"] for target in given["prove"]] == [
+    assert [target["container"] for target in given["steps"][0]["prove"]] == [
         one.name for one in slot.instances
     ]
 
@@ -240,3 +234,140 @@ def test_descriptions_of_nothing_to_do_are_one_line() -> None:
     assert (
         len(describe(deploy(fleet(host(containers=containers(version="1.1.0", image=NEW)))))) == 1
     )
+
+
+def canary(count: int = 4, **changes: object) -> dict[str, t.Any]:
+    on = fleet(host(containers=containers()))
+    plan = deploy(on, strategy="canary", instances=count, **changes)
+    return steps(on, [plan], PLATFORM, ENDPOINT)
+
+
+def test_a_canary_starts_one_instance_and_the_rest_before_the_share_outgrows_them() -> None:
+    given = canary()["steps"]
+    assert [one["shares"]["backend"] for one in given] == [
+        {"green": share} for share in (10, 25, 50, 100)
+    ]
+    assert [one["instances"]["backend"]["green"] for one in given] == [1, 1, 2, 4]
+    assert [[len(slot["instances"]) for slot in one["start"]] for one in given] == [
+        [1],
+        [],
+        [2],
+        [4],
+    ]
+    assert [bool(one["prove_proxy"]) for one in given] == [True, False, False, False]
+    assert given[0]["peek"] == {
+        "shares": {"backend": {"green": 0}},
+        "instances": {"backend": {"green": 1, "blue": 4}},
+    }
+    assert all(one["peek"]["shares"] == {} for one in given[1:])
+    assert all(one["stop"] == [] for one in given)
+
+
+def test_every_step_of_a_canary_goes_back_to_nothing_on_the_new_slot() -> None:
+    for one in canary()["steps"]:
+        assert one["back"]["shares"] == {"backend": {"green": 0}}
+        assert [slot["slot"] for slot in one["back"]["stop"]] == ["green"]
+        assert one["back"]["outcome"] == "failed"
+
+
+def test_rolling_replaces_one_instance_at_a_time_and_stops_where_it_fails() -> None:
+    on = fleet(host(containers=containers()))
+    plan = deploy(on, strategy="rolling", instances=4)
+    given = steps(on, [plan], PLATFORM, ENDPOINT)["steps"]
+    assert [one["name"] for one in given] == ["1 of 4", "2 of 4", "3 of 4", "100 %"]
+    assert [one["instances"]["backend"] for one in given] == [
+        {"green": 1, "blue": 3},
+        {"green": 2, "blue": 2},
+        {"green": 3, "blue": 1},
+        {"green": 4, "blue": 1},
+    ]
+    assert [
+        [[i["number"] for i in slot["instances"]] for slot in one["stop"]] for one in given
+    ] == [[[4]], [[3, 4]], [[2, 3, 4]], []]
+    third = given[2]["back"]
+    assert third["shares"] == {"backend": {"green": 50}}
+    assert third["instances"] == {"backend": {"green": 2, "blue": 2}}
+    assert [[i["number"] for i in slot["instances"]] for slot in third["stop"]] == [[3, 4]]
+    assert (given[0]["back"]["outcome"], third["outcome"]) == ("failed", "held")
+
+
+RUNNING = {
+    "release": "r2",
+    "version": "1.1.0",
+    "outcome": "running",
+    "image": NEW,
+    "slot": "green",
+    "settings": service(strategy="canary").public_settings,
+}
+
+
+def killed(share: int, **changes: t.Any) -> Fleet:
+    known = host(
+        containers=containers() + containers("green", "1.1.0", NEW, release="r2"),
+        shares={"backend": share},
+        releases={"backend": [{**RUNNING, **changes}, LEDGER[1]]},
+    )
+    return fleet(known)
+
+
+@pytest.mark.parametrize(
+    ("share", "left"),
+    [(0, [10, 25, 50, 100]), (25, [25, 50, 100]), (30, [25, 50, 100]), (100, [100])],
+)
+def test_a_release_that_was_killed_goes_on_at_its_share(share: int, left: list[int]) -> None:
+    on = killed(share)
+    plan = plan_deploy(on, service(strategy="canary"), PLATFORM, "1.1.0", "r9")
+    assert (plan.action, plan.release, plan.slot, plan.live) == ("release", "r2", "green", "blue")
+    assert [step.share for step in plan.steps] == left
+    assert steps(on, [plan], PLATFORM, ENDPOINT)["watched"] == "r2"
+
+
+def test_another_version_does_not_take_the_place_of_one_with_traffic() -> None:
+    other = replace(killed(25).app[0], images={TAG: {"digest": "sha256:12"}})
+    with pytest.raises(PlanError, match="the release of 1.1.0 was left half way and has traffic"):
+        deploy(fleet(other), strategy="canary")
+
+
+def test_another_version_takes_the_place_of_one_without_traffic() -> None:
+    on = fleet(replace(killed(0, release="r1x").app[0], images={TAG: {"digest": "sha256:12"}}))
+    plan = deploy(on, strategy="canary")
+    assert (plan.unfinished, plan.resumes) == ("r1x", False)
+    assert plan.slot == "green"
+
+
+def test_a_held_release_is_judged_anew_when_it_goes_on() -> None:
+    on = killed(0, outcome="held")
+    plan = plan_deploy(on, service(strategy="canary"), PLATFORM, "1.1.0", "r9")
+    assert plan.resumes
+    assert steps(on, [plan], PLATFORM, ENDPOINT)["watched"] == ""
+
+
+def test_a_rollback_of_a_release_that_was_killed_goes_to_what_was_live() -> None:
+    on = killed(25)
+    plan = plan_rollback(on, service(strategy="canary"), "r9")
+    assert (plan.slot, plan.version, plan.restores) == ("blue", "1.0.0", "r1")
+    given = steps(on, [plan], PLATFORM, ENDPOINT)
+    assert given["shares"] == {"backend": {"blue": 100}}
+    assert given["given_up"] == [{"service": "backend", "release": "r2"}]
+
+
+def test_a_slot_that_a_killed_run_left_running_is_stopped() -> None:
+    on = fleet(
+        host(containers=containers(version="1.1.0", image=NEW) + containers("green", "1.0.0"))
+    )
+    plan = deploy(on)
+    assert (plan.action, plan.reasons) == ("tidy", ("1.0.0 still runs in green",))
+    given = steps(on, [plan], PLATFORM, ENDPOINT)
+    assert ([one["slot"] for one in given["leave"]], given["records"]) == (["green"], [])
+    assert deploy(on, keep_warm=True).action == "keep"
+
+
+def test_the_plan_says_by_what_a_canary_is_judged() -> None:
+    few = fleet(host(requests={"backend": {"per_minute": 3.0}}))
+    told = "\n".join(planned_text(few, [deploy(few, strategy="canary", instances=4)]))
+    assert "start   1 of 4 instances in green" in told
+    assert "probes make up for the rest" in told
+    wait = deploy(few, strategy="canary", canary={"low_traffic": "wait"})
+    assert "it will be held unless they send more" in "\n".join(planned_text(few, [wait]))
+    many = fleet(host(requests={"backend": {"per_minute": 6000.0}}))
+    assert "probes" not in "\n".join(planned_text(many, [deploy(many, strategy="canary")]))

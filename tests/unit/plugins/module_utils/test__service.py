@@ -41,7 +41,7 @@ def described(**changes: object) -> dict[str, dict[str, object]]:
 def test_defaults_are_filled_in_from_the_argument_specs() -> None:
     backend = parse_services(GOOD)[0]
     assert backend.settings["strategy"] == "blue_green"
-    assert backend.settings["canary"] == {"shares": [10, 25, 50, 100]}
+    assert backend.settings["canary"]["shares"] == [10, 25, 50, 100]
     assert backend.settings["health"]["ready_probe"]["period"] == 5
     assert backend.settings["security"]["read_only"] is True
 

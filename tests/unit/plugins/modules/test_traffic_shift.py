@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import (
+    TrafficDirectory,
     add_switches,
     read_shares,
 )
@@ -30,9 +31,14 @@ def control_url(tmp_path: Path) -> t.Iterator[str]:
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
-            service, bucket = self.path.split("/")[2:]
-            green = (tmp_path / "traffic" / service / "green" / bucket).is_file()
-            text = b"green" if green else b"blue"
+            what, service, about = self.path.split("/")[1:]
+            split = TrafficDirectory.of(tmp_path).split(service)
+            answers = {
+                "servers": "4",
+                "instances": str(split.counts.get(about, "all")),
+                "traffic": "green" if about in map(str, split.green) else "blue",
+            }
+            text = answers[what].encode()
             self.send_response(200 if service == "backend" else 404)
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
@@ -94,6 +100,55 @@ def test_it_shifts_once_and_shows_what_moved(tmp_path: Path, control_url: str) -
     assert run(**arguments)["changed"] is False
 
 
+def test_it_says_how_many_instances_had_and_have_traffic(tmp_path: Path, control_url: str) -> None:
+    arguments = {"state_dir": tmp_path, "control_url": control_url, "_ansible_diff": True}
+    canary = {"shares": {"backend": {"green": 25}}, "instances": {"backend": {"green": 1}}}
+
+    planned = run(**arguments, **canary, _ansible_check_mode=True)
+    done = run(**arguments, **canary)
+    assert planned["diff"] == done["diff"]
+    assert planned["instances_after"] == done["instances_after"] == {"backend": {"green": 1}}
+    assert done["instances_before"] == {"backend": {}}
+    assert done["diff"]["after"] == "backend: blue 75 %, green 25 % on its first instance\n"
+    assert run(**arguments, **canary)["changed"] is False
+
+    grown = run(**arguments, instances={"backend": {"green": 2, "blue": 3}})
+    assert grown["after"] == {"backend": {"blue": 75, "green": 25}}
+    assert grown["instances_before"] == {"backend": {"green": 1}}
+    assert grown["instances_after"] == {"backend": {"blue": 3, "green": 2}}
+
+    ended = run(**arguments, shares={"backend": {"green": 100}})
+    assert (ended["changed"], ended["instances_after"]) == (True, {"backend": {}})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"instances": {"backend": {"green": 5}}},
+            "instances.backend.green: 5 asked for, but nginx knows 4; raise `instances` of the service"
+            " and run site.yml first",
+        ),
+        (
+            {"instances": {"backend": {"green": -1}}},
+            "instances.backend.green: -1 is not a number of instances; 0 means all",
+        ),
+        (
+            {"instances": {"other": {"green": 1}}},
+            "other: nginx has no route for this service; run site.yml first",
+        ),
+        ({}, "one of the following is required: shares, instances"),
+    ],
+)
+def test_wrong_instances_fail_in_one_line_and_move_nothing(
+    tmp_path: Path, control_url: str, given: t.Any, message: str
+) -> None:
+    failed = run(state_dir=tmp_path, control_url=control_url, **given)
+    assert failed["failed"]
+    assert failed["msg"] == message
+    assert TrafficDirectory.of(tmp_path).split("backend").counts == {}
+
+
 @pytest.mark.parametrize(
     ("shares", "message"),
     [
@@ -104,7 +159,7 @@ def test_it_shifts_once_and_shows_what_moved(tmp_path: Path, control_url: str) -
         ({"backend": {"pink": 5}}, "shares.backend: unknown slot 'pink'; slots are blue and green"),
         (
             {"other": {"green": 5}},
-            "shares.other: nginx has no route for this service; run site.yml first",
+            "other: nginx has no route for this service; run site.yml first",
         ),
     ],
 )

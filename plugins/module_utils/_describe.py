@@ -1,0 +1,130 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# This module util is PRIVATE to the collection.
+"""The plan of a release in plain words, one line a step: what is shown before anything is done."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._judging import Judging
+from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import ServicePlan
+from ansible_collections.tagadodo.deploy.plugins.module_utils._service import other_slot
+from ansible_collections.tagadodo.deploy.plugins.module_utils._strategy import Step
+
+
+def duration(seconds: int) -> str:
+    """Seconds as people say them: ``45 s``, ``2 min``, ``2.5 min``."""
+    return f"{seconds} s" if seconds < 120 else f"{seconds / 60:.3g} min"
+
+
+def describe(
+    plan: ServicePlan, judging: t.Sequence[Judging] = (), warm: bool = False
+) -> t.List[str]:
+    """The plan of one service.
+
+    Args:
+        judging: by what each step is judged.
+        warm: whether the slot to restore still runs.
+    """
+    name = plan.service.name
+    if plan.action == "keep":
+        return [f"{name}: {plan.version} is live in {plan.live}; nothing to do"]
+    if plan.action == "repair":
+        return [
+            f"{name}: {plan.version} is live in {plan.live}; {'; '.join(plan.reasons)}",
+            f"  start   what is missing in {plan.slot}",
+        ]
+    if plan.action == "tidy":
+        return [
+            f"{name}: {plan.version} is live in {plan.live}; {'; '.join(plan.reasons)}",
+            _stopping(plan),
+        ]
+    was = plan.before["version"] if plan.before else "nothing"
+    head = f"{name}: {was} ({plan.live}) → {plan.version} ({plan.slot}); {'; '.join(plan.reasons)}"
+    words = _restoring(plan, warm) if plan.action == "restore" else _releasing(plan, judging)
+    return [head, *words, _stopping(plan)]
+
+
+def _instances(count: int, of: int) -> str:
+    if count < of:
+        return f"{count} of {of} instances"
+    return f"{count} instance{'s' if count > 1 else ''}"
+
+
+def _restoring(plan: ServicePlan, warm: bool) -> t.Iterator[str]:
+    settings = plan.service.settings
+    count = _instances(settings["instances"], settings["instances"])
+    yield f"  {'keep ' if warm else 'start'}   {count} in {plan.slot}" + (
+        ", still warm" if warm else ""
+    )
+    yield _proving(plan)
+    yield f"  shift   100 % of traffic to {plan.slot}"
+
+
+def _releasing(plan: ServicePlan, judging: t.Sequence[Judging]) -> t.Iterator[str]:
+    settings, steps = plan.service.settings, plan.steps
+    yield f"  pull    {plan.image}"
+    if settings.get("migrations"):
+        yield "  migrate what is pending, once, from the new image"
+    yield f"  start   {_instances(steps[0].new, settings['instances'])} in {plan.slot}"
+    yield _proving(plan)
+    running = steps[0].new
+    for index, step in enumerate(steps):
+        if step.new > running:
+            yield f"  start   {_instances(step.new, settings['instances'])} in {plan.slot}"
+            running = step.new
+        yield f"  shift   {step.share} % of traffic to {plan.slot}"
+        if step.maximum:
+            yield f"  watch   {_watching(plan, step, judging[index] if judging else None)}"
+
+
+def _watching(plan: ServicePlan, step: Step, judging: t.Optional[Judging]) -> str:
+    time = f"for {duration(step.minimum)}"
+    if step.maximum > step.minimum:
+        time = f"for {duration(step.minimum)} to {duration(step.maximum)}"
+    warm = f"{plan.live} warm" if plan.before else "nothing was live before"
+    return "; ".join(part for part in (f"{time}, {warm}", judging and judging.sentence) if part)
+
+
+def _proving(plan: ServicePlan) -> str:
+    settings = plan.service.settings
+    health = settings["health"]
+    lasting = f", for {settings['min_ready']} s" if plan.action == "release" else ""
+    return f"  prove   {health['ready']} and {health['full']} say ready and {plan.version}{lasting}"
+
+
+def _stopping(plan: ServicePlan) -> str:
+    left = other_slot(plan.slot)
+    if plan.stays_warm:
+        return f"  keep    {left} warm until the next release"
+    drain = plan.service.settings["drain"]
+    return f"  stop    {left} once its connections have ended, after {drain} s at most"
+
+
+def summary(
+    services: t.Mapping[str, t.Mapping[str, t.Any]],
+    verdicts: t.Sequence[t.Mapping[str, t.Any]],
+    seconds: float,
+) -> t.List[str]:
+    """What a release that succeeded did: one line a service, one line a verdict.
+
+    Args:
+        services: ``services`` of the plan.
+        verdicts: as ``release_gate`` returned them, oldest first.
+        seconds: from the plan to the end.
+    """
+    lines = []
+    for name, done in services.items():
+        if done["action"] == "keep":
+            continue
+        lines.append(
+            f"{name}: {done['version']} is live in {done['slot']} after {duration(round(seconds))}"
+        )
+        lines += [
+            f"  {one['step']:<8} {duration(round(one['seconds'])):>8}  {one['kind']}: {one['sentence']}"
+            for one in verdicts
+            if one["service"] == name
+        ]
+    return lines

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# This module util is PRIVATE to the collection.
+"""By what the steps of a release will be judged, decided and said before it begins.
+
+A service with few users never sends the requests that a small share needs to be judged by. That is
+known beforehand from the log, so the plan says it and says what is done about it.
+"""
+
+from __future__ import annotations
+
+import math
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._gate import (
+    Outlook,
+    enough_traffic,
+    rules_for,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import Fleet, ServicePlan
+from ansible_collections.tagadodo.deploy.plugins.module_utils._strategy import Step
+
+INTERVAL = 5.0  # seconds between two looks
+SOME = 3  # probes through nginx at each look where users send enough
+MOST = 50  # probes at one look
+TRAFFIC, PROBES = "traffic", "probes"
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How one step is judged.
+
+    Attributes:
+        needs: ``traffic``, or ``probes`` where requests of our own count as well.
+        smoke: how many of those are sent at each look.
+        sentence: what the plan says of it.
+    """
+
+    needs: str
+    smoke: int
+    sentence: str
+
+
+def judging_of(fleet: Fleet, plan: ServicePlan) -> t.Tuple[Judging, ...]:
+    """For each step that is left.
+
+    Raises:
+        ValueError: the service's gate settings are wrong; one line.
+    """
+    rules = rules_for(plan.service.settings["gate"])
+    per_minute = fleet.requests_per_minute(plan.service.name) or 0.0
+    return tuple(
+        _judging(plan, step, enough_traffic(per_minute, step.share, step.maximum, rules))
+        for step in plan.steps
+    )
+
+
+def _judging(plan: ServicePlan, step: Step, outlook: Outlook) -> Judging:
+    settings = plan.service.settings
+    told = f"needs {outlook.needed} requests, users send about {outlook.expected}"
+    if step.bake or settings["strategy"] != "canary":
+        return Judging(PROBES, _probes(step, outlook), "")
+    if outlook.enough:
+        return Judging(TRAFFIC, SOME, told)
+    if settings["canary"]["low_traffic"] == "wait":
+        return Judging(TRAFFIC, SOME, f"{told}: it will be held unless they send more")
+    return Judging(PROBES, _probes(step, outlook), f"{told}: probes make up for the rest")
+
+
+def _probes(step: Step, outlook: Outlook) -> int:
+    """Enough at each look to be judged in the step's shortest time."""
+    looks = max(1, int(step.minimum / INTERVAL))
+    return min(MOST, max(SOME, math.ceil(outlook.needed / looks)))

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# This module util is PRIVATE to the collection.
+"""Ask Prometheus for one number."""
+
+from __future__ import annotations
+
+import json
+import math
+import typing as t
+import urllib.parse
+from dataclasses import dataclass, field
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._target import (
+    Answer,
+    Request,
+    TargetError,
+)
+
+Value = t.Tuple[t.Optional[float], str]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One query; its answer is a scalar, or a vector of one series."""
+
+    name: str
+    url: str
+    query: str
+    token: str = field(default="", repr=False)
+    ca_file: str = ""
+    validate_certs: bool = True
+
+    @classmethod
+    def parse(cls, raw: t.Mapping[str, t.Any]) -> Metric:
+        """Make a metric of the module's arguments.
+
+        Raises:
+            TargetError: the URL is none, or the file with the token cannot be read.
+        """
+        name, url = raw["name"], raw["url"].rstrip("/")
+        if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
+            raise TargetError(
+                f"metrics.{name}.url: {url!r} is not a URL such as http://127.0.0.1:9090"
+            )
+        token = _token(f"metrics.{name}.token_file", raw.get("token_file") or "")
+        validate = raw.get("validate_certs", True)
+        return cls(name, url, raw["query"], token, raw.get("ca_file") or "", validate)
+
+    def request(self, timeout: float) -> Request:
+        query = urllib.parse.urlencode({"query": self.query})
+        return Request(
+            url=f"{self.url}/api/v1/query?{query}",
+            timeout=timeout,
+            headers={"Authorization": f"Bearer {self.token}"} if self.token else {},
+            ca_file=self.ca_file,
+            validate_certs=self.validate_certs,
+        )
+
+    def value(self, answer: Answer) -> Value:
+        """The number; None where Prometheus has none at present, with a reason if that is wrong."""
+        try:
+            value = _number(answer)
+        except _NoNumber as error:
+            return None, f"metrics.{self.name}: Prometheus {error}"
+        return (value if math.isfinite(value) else None), ""
+
+
+class _NoNumber(Exception):
+    """The text says what there is instead, to be read after "Prometheus"."""
+
+
+def _number(answer: Answer) -> float:
+    if answer.error:
+        raise _NoNumber(answer.error)
+    try:
+        document = json.loads(answer.body)
+        if document["status"] != "success":
+            raise _NoNumber(f"answers {answer.status}: {document.get('error', '')}")
+        return float(_sample(document["data"])[1])
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise _NoNumber(
+            f"answers {answer.status} in words of its own: {answer.excerpt()}"
+        ) from None
+
+
+def _sample(data: t.Mapping[str, t.Any]) -> t.Sequence[t.Any]:
+    """The time and value of the one sample; of a series without any, what is no number."""
+    kind, result = data["resultType"], data["result"]
+    if kind == "scalar":
+        return t.cast("t.Sequence[t.Any]", result)
+    if kind != "vector":
+        raise _NoNumber(f"answers a {kind}; write a query whose value is one number")
+    if not result:
+        return (0, "NaN")
+    if len(result) > 1:
+        raise _NoNumber(f"answers {len(result)} series; add them up, as by sum(…)")
+    return t.cast("t.Sequence[t.Any]", result[0]["value"])
+
+
+def _token(where: str, path: str) -> str:
+    if not path:
+        return ""
+    try:
+        with open(path, encoding="ascii") as file:
+            token = file.read().strip()
+    except (OSError, UnicodeError) as error:
+        raise TargetError(f"{where}: {path} cannot be read ({error})") from error
+    if not token or "\n" in token:
+        raise TargetError(f"{where}: {path} must hold one line")
+    return token

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deploys and rollbacks of the example's backend under load: ours, the raw limit and the peers', side by side."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import signal
+import tempfile
+import time
+import types
+import typing as t
+
+from stack import Stack
+
+from bench import leftovers, results
+from bench.contenders import ENTRIES
+from bench.runner import Results, rounds
+from bench.shell import end_commands
+from bench.site import Site
+
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STARTED = int(os.environ.get("STARTED") or time.time())
+
+
+def main() -> int:
+    options = _options()
+    for ending in _ENDINGS:
+        signal.signal(ending, _end)
+    for name in leftovers.sweep():
+        _say(f"removed what {name} had left")
+    found = Results()
+    try:
+        _bench(options, found)
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        if found.samples or found.failures:
+            print(f"\n{results.write(found, options)}", flush=True)
+    return 1 if any(failure.round for failure in found.failures) else 0
+
+
+def _bench(options: argparse.Namespace, found: Results) -> None:
+    """Set up, measure and clean up, whatever happens."""
+    name = f"{leftovers.PREFIX}{os.getpid()}"
+    with tempfile.TemporaryDirectory(prefix=f"{name}.") as work:
+        stack = Stack(name, os.environ["REGISTRY"], pathlib.Path(work))
+        site = Site(stack, options.rate)
+        wanted = [entry for entry in ENTRIES if _wanted(entry.name, entry.usual, options.only)]
+        try:
+            _say("setting up ours, whose data services, network and certificate all of them use")
+            site.set_up()
+            made = [entry.make(site, entry.name) for entry in wanted]
+            rounds(made, site.load, options.rounds, found, _say)
+        finally:
+            _say("cleaning up")
+            stack.destroy()
+
+
+def _wanted(name: str, usual: bool, only: t.Sequence[str]) -> bool:
+    return name in only if only else usual
+
+
+def _say(text: str) -> None:
+    print(f"{int(time.time()) - _STARTED:4d}s  {text}", flush=True)
+
+
+def _end(_number: int, _frame: types.FrameType | None) -> t.NoReturn:
+    """End in order; another signal does not disturb the cleaning up."""
+    for ending in _ENDINGS:
+        signal.signal(ending, signal.SIG_IGN)
+    end_commands()
+    raise KeyboardInterrupt
+
+
+def _options() -> argparse.Namespace:
+    names = [entry.name for entry in ENTRIES]
+    usual = ", ".join(entry.name for entry in ENTRIES if entry.usual)
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="deploys and rollbacks of each (5)")
+    parser.add_argument("--rate", type=float, default=100, help="requests a second (100)")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        choices=names,
+        metavar="NAME",
+        help=f"one of {', '.join(names)}; may be given several times (else: {usual})",
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where results end: build/bench.md for people, build/bench.json with every number."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import json
+import os
+import platform
+import typing as t
+
+import docker
+
+from bench.contenders import BASELINE, ENTRIES
+from bench.report import markdown, summarise
+from bench.runner import Results
+from bench.site import BUILD, INSTANCES
+
+
+def write(found: Results, options: argparse.Namespace) -> str:
+    """Write both files; returns the page."""
+    rows = summarise(found.samples, BASELINE)
+    machine = _machine()
+    about = {entry.name: entry.about for entry in ENTRIES}
+    page = markdown(rows, found.failures, about, _conditions(machine, options))
+    (BUILD / "bench.md").write_text(page)
+    everything = {
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "machine": machine,
+        "options": vars(options),
+        "rows": [dataclasses.asdict(row) for row in rows],
+        "samples": [dataclasses.asdict(sample) for sample in found.samples],
+        "failures": [dataclasses.asdict(failure) for failure in found.failures],
+    }
+    (BUILD / "bench.json").write_text(json.dumps(everything, indent=2) + "\n")
+    return page
+
+
+def _machine() -> dict[str, t.Any]:
+    return {
+        "cores": os.cpu_count(),
+        "load": os.getloadavg(),
+        "kernel": platform.release(),
+        "engine": docker.from_env().version()["Version"],
+    }
+
+
+def _conditions(machine: t.Mapping[str, t.Any], options: argparse.Namespace) -> str:
+    return (
+        f"Backend of the example, {INSTANCES} instances, 1.0.0 to 1.1.0 and back, behind nginx with TLS;"
+        f" {options.rate:g} requests/s of HTTP/1.1 and HTTP/2 clients; {machine['cores']} cores,"
+        f" engine {machine['engine']}; {options.rounds} rounds, contenders in turn."
+    )

@@ -1,0 +1,20 @@
+"""The services of inventories/dev with other settings, as an operator would edit them."""
+
+from __future__ import annotations
+
+import copy
+import typing as t
+
+import yaml
+from stack import SERVICES_FILE
+
+SERVICES: dict[str, t.Any] = yaml.safe_load(SERVICES_FILE.read_text())["services"]
+
+
+def services_with(**backend: t.Any) -> dict[str, t.Any]:
+    """Another backend; what is said of its ``env`` is added to what it has."""
+    services = copy.deepcopy(SERVICES)
+    env = {**services["backend"]["env"], **backend.pop("env", {})}
+    services["backend"].update(drain=2, **backend, env=env)
+    services["frontend"].update(bake=0, drain=1)
+    return services

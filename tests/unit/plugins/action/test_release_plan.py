@@ -1,0 +1,237 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan as a playbook asks for it: shown, returned, true in check mode, refused in one line."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+import pytest
+
+SECRET = "hush-hush"
+REPOSITORY = "docker.io/tagadodo/backend"
+OLD, NEW = "sha256:10" + "0" * 62, "sha256:11" + "0" * 62
+DESCRIBED = {
+    "image": "tagadodo/backend",
+    "version": "{{ described_version }}",
+    "port": 3000,
+    "hostnames": ["api.example.com"],
+    "secrets": {"JWT_SECRET": "{{ vault_jwt_secret }}"},
+}
+CONTAINER = {
+    "name": "tagadodo-backend-blue-1",
+    "service": "backend",
+    "slot": "blue",
+    "running": True,
+    "version": "1.0.0",
+    "release": "20260102-000000",
+    "image": f"{REPOSITORY}@{OLD}",
+    "fingerprint": "same",
+}
+FACTS = {"version": "1.0.0", "image": f"{REPOSITORY}@{OLD}", "settings": {}, "slot": "blue"}
+RECORDS = [
+    {"release": "20260102-000000", "outcome": "succeeded", **FACTS},
+    {"release": "20260101-000000", "outcome": "succeeded", **FACTS, "version": "0.9.0"},
+]
+
+
+def report(**changes: t.Any) -> dict[str, t.Any]:
+    """What ``release_info`` returns of a host that has 1.0.0 in blue."""
+    return {
+        "containers": [CONTAINER],
+        "shares": {"backend": 0},
+        "instances_in_traffic": {"backend": {}},
+        "fingerprints": {"backend": "same"},
+        "releases": {"backend": RECORDS},
+        "requests": {},
+        "images": {
+            f"{REPOSITORY}:1.0.0": {"digest": OLD, "source": "host"},
+            f"{REPOSITORY}:1.1.0": {"digest": NEW, "source": "registry"},
+        },
+        **changes,
+    }
+
+
+VARIABLES = {
+    "services": {"backend": DESCRIBED},
+    "described_version": "1.1.0",
+    "vault_jwt_secret": SECRET,
+    "https_port": "443",
+    "web1": report(),
+    "web2": report(shares={"backend": 100}),
+    "web3": {"failed": True, "msg": "no route to host"},
+}
+
+
+def plan(check_mode: bool = False, **changes: t.Any) -> dict[str, t.Any]:
+    arguments = {
+        "services": "{{ services | tagadodo.deploy.public_services }}",
+        "hosts": {"web1": "{{ web1 }}"},
+        "app": ["web1"],
+        "proxy": ["web1"],
+        "platform": {"project": "tagadodo", "registry": "docker.io", "subnet": "10.213.0.0/16"},
+        "endpoint": {
+            "address": "127.0.0.1",
+            "https_port": "{{ https_port }}",
+            "ca_file": "",
+            "token_file": "/token",
+            "log_dir": "/var/log/tagadodo",
+        },
+        **changes,
+    }
+    return {"tagadodo.deploy.release_plan": arguments, "check_mode": check_mode}
+
+
+PLANS = {
+    "a release": plan(kind="deploy", only="", version=""),
+    "a release in check mode": plan(check_mode=True, kind="deploy"),
+    "the kind nobody named": plan(),
+    "what is live": plan(version="1.0.0"),
+    "what is live in check mode": plan(check_mode=True, version="1.0.0"),
+    "a first release": plan(hosts={"web1": report(containers=[], releases={})}, kind="first"),
+    "a first release of what is live": plan(check_mode=True, kind="first"),
+    "a rollback": plan(kind="rollback"),
+    "a rollback in check mode": plan(check_mode=True, kind="rollback", version="0.9.0"),
+}
+
+TWO = {"hosts": {"web1": "{{ web1 }}", "web2": "{{ web2 }}"}, "proxy": ["web1", "web2"]}
+MISTAKES = {
+    "nothing described": (
+        plan(services={}),
+        "services: none described; say in the inventory what to deploy",
+    ),
+    "an unknown service": (
+        plan(only="frontend"),
+        "service: frontend is not described; known services: backend",
+    ),
+    "a version nobody pushed": (
+        plan(version="1.2.0"),
+        f"backend: {REPOSITORY}:1.2.0 cannot be found from web1: not asked for",
+    ),
+    "a host that did not report": (
+        plan(hosts={"web1": "{{ web1 }}", "web3": "{{ web3 }}"}, app=["web1", "web3"]),
+        "web3: its state could not be read; is it set up? run site.yml first",
+    ),
+    "a host that was lost": (
+        plan(proxy=["web1", "web2"]),
+        "web2: its state could not be read; is it set up? run site.yml first",
+    ),
+    "no host for instances": (
+        plan(app=[]),
+        "app: no host that runs instances takes part in this run; add one to the group, or to --limit",
+    ),
+    "proxies that disagree": (
+        plan(**TWO),
+        "backend: the proxies disagree about the share of green (web1 0 %, web2 100 %)",
+    ),
+    "nothing to go back to": (
+        plan(kind="rollback", version="0.8.0"),
+        "backend: the ledger knows no good release of version 0.8.0 (versions it knows: 0.9.0, 1.0.0)",
+    ),
+    "a kind there is none of": (
+        plan(kind="rolback"),
+        "value of kind must be one of: deploy, first, rollback, got: rolback",
+    ),
+    "an argument there is none of": (plan(versoin="1.0.0"), "versoin"),
+    "half a platform": (
+        plan(platform={"project": "tagadodo"}),
+        "missing required arguments: registry, subnet found in platform",
+    ),
+    "no endpoint": (plan(endpoint={}), "address"),
+    "a network that is none": (
+        plan(
+            platform={"project": "tagadodo", "registry": "docker.io", "subnet": "10.213.0.0/33"},
+        ),
+        "'10.213.0.0/33' does not appear to be an IPv4 or IPv6 network",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def answers(play: t.Any) -> dict[str, t.Any]:
+    mistakes = {name: task for name, (task, _told) in MISTAKES.items()}
+    return dict(play({**PLANS, **mistakes}, VARIABLES))
+
+
+def test_a_release_is_shown_and_returned_as_its_steps(answers: dict[str, t.Any]) -> None:
+    answer = answers["a release"]
+    result = answer.result
+    assert result.get("services") == {
+        "backend": {"action": "release", "version": "1.1.0", "slot": "green"}
+    }, result
+    assert (result["changed"], result["changes"]) == (False, True)
+    assert re.fullmatch(r"\d{8}-\d{6}", result["release"])
+    assert result["pull"][0]["image"] == f"{REPOSITORY}@{NEW}"
+    assert result["shares"] == {"backend": {"green": 100}}
+    assert result["verify"][0]["address"] == "127.0.0.1:443"
+    assert [one["release"] for one in result["records"]] == [result["release"]]
+    assert result["diff"]["before"] == "backend: 1.0.0 is live in blue\n"
+    assert result["diff"]["after"].startswith("backend: 1.0.0 (blue) → 1.1.0 (green); version")
+    assert result["diff"]["after"] in answer.shown
+
+
+def test_check_mode_tells_the_same_plan_as_a_change(answers: dict[str, t.Any]) -> None:
+    done, would = answers["a release"].result, answers["a release in check mode"].result
+    own = {"changed", "release", "began", "records", "pull", "steps"}  # these name the release
+    assert would["changed"] is True
+    assert {k: v for k, v in would.items() if k not in own} == {
+        k: v for k, v in done.items() if k not in own
+    }
+
+
+def test_a_deploy_is_what_is_planned_when_nothing_else_is_said(answers: dict[str, t.Any]) -> None:
+    assert answers["the kind nobody named"].result.get("changes") is True
+
+
+@pytest.mark.parametrize(
+    "case", ["what is live", "what is live in check mode", "a first release of what is live"]
+)
+def test_what_is_live_is_left_alone(answers: dict[str, t.Any], case: str) -> None:
+    answer = answers[case]
+    assert (answer.result["changed"], answer.result["changes"]) == (False, False)
+    assert answer.result["services"]["backend"]["action"] == "keep"
+    assert not answer.result["records"]
+    assert not answer.result["pull"]
+    assert "backend: 1.0.0 is live in blue; nothing to do" in answer.shown
+
+
+def test_a_first_release(answers: dict[str, t.Any]) -> None:
+    result = answers["a first release"].result
+    assert result["services"]["backend"]["action"] == "release"
+    assert result["diff"]["before"] == "backend: nothing is live\n"
+
+
+@pytest.mark.parametrize(
+    ("case", "changed"), [("a rollback", False), ("a rollback in check mode", True)]
+)
+def test_a_rollback_restores_the_last_good_release(
+    answers: dict[str, t.Any], case: str, changed: bool
+) -> None:
+    result = answers[case].result
+    assert (result["changed"], result["changes"]) == (changed, True)
+    assert result["services"]["backend"] == {
+        "action": "restore",
+        "version": "0.9.0",
+        "slot": "green",
+    }
+    assert result["records"][0]["facts"]["restores"] == "20260101-000000"
+    assert result["given_up"] == [{"service": "backend", "release": "20260102-000000"}]
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_is_refused_in_one_line(answers: dict[str, t.Any], case: str) -> None:
+    result = answers[case].result
+    assert result.get("failed"), result
+    assert MISTAKES[case][1] in result["msg"]
+    assert "\n" not in result["msg"]
+    assert "Task failed" not in result["msg"]  # nobody expected it
+    assert "steps" not in result
+
+
+def test_the_secret_is_shown_nowhere(answers: dict[str, t.Any]) -> None:
+    assert SECRET not in str(answers)
+    assert answers["a release"].result["records"][0]["facts"]["settings"]["secrets"] == [
+        "JWT_SECRET"
+    ]

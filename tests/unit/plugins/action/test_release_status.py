@@ -1,0 +1,98 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The status is one screen of what all hosts reported."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+
+def container(number: int, **more: t.Any) -> dict[str, t.Any]:
+    facts = {"name": f"tagadodo-backend-green-{number}", "service": "backend", "slot": "green"}
+    return {**facts, "version": "1.1.0", "running": True, "health": "healthy", **more}
+
+
+def report(*containers: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
+    """What ``release_info`` returns."""
+    facts = ("shares", "instances_in_traffic", "fingerprints", "releases", "images", "requests")
+    return {"containers": [*containers], **{fact: {} for fact in facts}, **more}
+
+
+RELEASES = {
+    "backend": [
+        {
+            "release": "20261122-2",
+            "version": "1.2.0",
+            "outcome": "failed",
+            "reason": "{{ reason }}",
+        },
+        {"release": "20261122-1", "version": "1.1.0", "outcome": "succeeded"},
+    ]
+}
+VARIABLES = {
+    "reason": "backend-green-1 was never ready",
+    "web1": report(container(1), container(2), shares={"backend": 100}, releases=RELEASES),
+    "web2": report(container(1, running=False)),
+    "failed": {"failed": True, "msg": "no route to host"},
+}
+SCREEN = [
+    "SERVICE  HOST  SLOT   VERSION  TRAFFIC  INSTANCES   HEALTH",
+    "backend  web1  green  1.1.0    100 %    2 of 2 run  healthy",
+    "backend  web2  green  1.1.0    100 %    0 of 1 run  stopped",
+    "",
+    "RELEASE (UTC)  SERVICE  VERSION  OUTCOME",
+    "20261122-2     backend  1.2.0    failed: backend-green-1 was never ready",
+    "20261122-1     backend  1.1.0    succeeded",
+]
+UNREAD = "web3: its state could not be read; is it set up? run site.yml first"
+
+
+def status(**arguments: t.Any) -> dict[str, t.Any]:
+    return {"tagadodo.deploy.release_status": arguments}
+
+
+HOSTS = {"web1": "{{ web1 }}", "web2": "{{ web2 }}"}
+TASKS = {
+    "two hosts": status(hosts=HOSTS),
+    "two hosts in check mode": {**status(hosts=HOSTS), "check_mode": True},
+    "nothing released": status(hosts={"web1": report()}),
+}
+MISTAKES = {
+    "a host that did not report": (status(hosts={**HOSTS, "web3": "{{ failed }}"}), UNREAD),
+    "a host that was skipped": (status(hosts={"web3": ""}), UNREAD),
+    "no hosts": (status(), "missing required arguments: hosts"),
+    "hosts that are none": (status(hosts="web1"), "hosts"),
+    "an argument there is none of": (status(hosts=HOSTS, limit=5), "limit"),
+}
+
+
+@pytest.fixture(scope="module")
+def answers(play: t.Any) -> dict[str, t.Any]:
+    mistakes = {name: task for name, (task, _told) in MISTAKES.items()}
+    return dict(play({**TASKS, **mistakes}, VARIABLES))
+
+
+@pytest.mark.parametrize("case", ["two hosts", "two hosts in check mode"])
+def test_all_hosts_are_shown_on_one_screen(answers: dict[str, t.Any], case: str) -> None:
+    assert answers[case].result["lines"] == SCREEN
+    assert answers[case].result["changed"] is False
+    assert "\n".join(SCREEN) in answers[case].shown
+
+
+def test_what_to_do_first_is_said_where_there_is_nothing_yet(answers: dict[str, t.Any]) -> None:
+    answer = answers["nothing released"]
+    assert answer.result["lines"] == ["No service is set up yet; run site.yml."]
+    assert answer.result["lines"][0] in answer.shown
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_is_named_in_one_line(answers: dict[str, t.Any], case: str) -> None:
+    result = answers[case].result
+    assert result.get("failed"), result
+    assert MISTAKES[case][1] in result["msg"]
+    assert "\n" not in result["msg"]
+    assert "Task failed" not in result["msg"]  # nobody expected it
+    assert "lines" not in result

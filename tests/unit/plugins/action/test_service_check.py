@@ -1,0 +1,111 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A mistake in what is asked for is answered in one line, before anything is touched."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+SECRET = "hush-hush"
+SERVICES = {
+    "backend": {
+        "image": "tagadodo/backend",
+        "version": "{{ backend_version }}",
+        "port": 3000,
+        "hostnames": ["api.{{ domain }}"],
+        "secrets": {"JWT_SECRET": "{{ vault_jwt_secret }}"},
+    },
+    "frontend": {"image": "tagadodo/frontend", "port": 80, "hostnames": ["www.{{ domain }}"]},
+}
+VARIABLES = {
+    "services": SERVICES,
+    "domain": "example.com",
+    "backend_version": "1.0.0",
+    "vault_jwt_secret": SECRET,
+}
+
+
+def check(task: t.Mapping[str, t.Any] | None = None, **arguments: t.Any) -> dict[str, t.Any]:
+    given = {"services": "{{ services | tagadodo.deploy.public_services }}", **arguments}
+    return {"tagadodo.deploy.service_check": given, **(task or {})}
+
+
+def backend(**changes: t.Any) -> dict[str, t.Any]:
+    """The task with one described service that has other settings."""
+    return check(services={"backend": {**SERVICES["backend"], **changes}})
+
+
+PASSES = {
+    "all": (check(version="1.1.0"), ["backend", "frontend"]),
+    "by list": (check(only=["backend"]), ["backend"]),
+    "by text": (check(only="frontend, backend", version="2.0"), ["backend", "frontend"]),
+    "none named": (check(only="", version="1.1.0"), ["backend", "frontend"]),
+    "check mode": (check({"check_mode": True}, only="backend"), ["backend"]),
+    "a number as version": (check(only="backend", version=2), ["backend"]),
+}
+
+MISTAKES = {
+    "no services": (
+        check(services={}),
+        "services: none described; say in the inventory what to deploy, for example"
+        " services: {backend: {image: …, port: 3000, hostnames: […]}}",
+    ),
+    "not described": (
+        check(only="backnd"),
+        "service: backnd is not described; known services: backend, frontend",
+    ),
+    "no version": (
+        check(),
+        "services.frontend.version: no version to deploy; give -e version=… or set it",
+    ),
+    "a version that is no tag": (
+        check(only="backend", version="1.0 beta"),
+        "services.backend.version: '1.0 beta' is not a valid image tag",
+    ),
+    "a port": (backend(port=70000), "services.backend.port: 70000 is not between 1 and 65535"),
+    "memory": (
+        backend(resources={"memory": "512 apples"}),
+        "services.backend.resources.memory: '512 apples' is not a size such as 512m or 1g",
+    ),
+    "log size": (
+        backend(resources={"log_size": "many"}),
+        "services.backend.resources.log_size: 'many' is not a size such as 512m or 1g",
+    ),
+    "an unknown setting": (
+        backend(prot=80),
+        "services.backend: prot. Supported parameters include:",
+    ),
+    "a wrong argument": (check(onyl="backend"), "onyl. Supported parameters include: "),
+    "names that are none": (check(only=7), "service: 7 is not described"),
+}
+
+
+@pytest.fixture(scope="module")
+def answers(play: t.Any) -> dict[str, t.Any]:
+    tasks = {name: task for cases in (PASSES, MISTAKES) for name, (task, _told) in cases.items()}
+    return dict(play(tasks, VARIABLES))
+
+
+@pytest.mark.parametrize("case", PASSES)
+def test_what_is_asked_for_is_named_and_nothing_changes(
+    answers: dict[str, t.Any], case: str
+) -> None:
+    result = answers[case].result
+    assert result.get("names") == PASSES[case][1], result
+    assert result["changed"] is False
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_is_named_in_one_line(answers: dict[str, t.Any], case: str) -> None:
+    result = answers[case].result
+    assert result["failed"]
+    assert MISTAKES[case][1] in result["msg"]
+    assert "\n" not in result["msg"]
+    assert "names" not in result
+
+
+def test_the_secret_is_shown_nowhere(answers: dict[str, t.Any]) -> None:
+    assert SECRET not in str(answers)
