@@ -205,7 +205,7 @@ def judge_rates(case: Case, rule: Rule, streams: Streams) -> Finding:
     can be seen, else ``stable``. For the new slot see :func:`_blame`.
     """
     new = _outcome(rule, streams.moments, streams.new)
-    old = _outcome(rule, streams.moments, streams.old)
+    old = _outcome(rule, streams.moments[: new.last], streams.old[: new.last])
     arms = _arms(streams, new)
     overdue = _overdue(rule, streams, new)
     if new.state == REJECT or overdue:

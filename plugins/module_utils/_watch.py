@@ -106,8 +106,10 @@ class Watch:
             self.verdicts[one.name] = self._as_asked(step, verdict)
 
     def _began(self, step: Step) -> float:
+        """The end of its first look: that is made as soon as traffic has moved, and covers the time
+        before as well."""
         first = next((look for look in self.looks if look.step == step.name), None)
-        return first.at - first.seconds if first else self.now
+        return first.at if first else self.now
 
     def _as_asked(self, step: Step, verdict: Verdict) -> Verdict:
         """The verdict, changed by what an operator asks for; a failure stays one."""
@@ -116,7 +118,7 @@ class Watch:
             return verdict
         if asked == "abort":
             return replace(verdict, kind="fail", cause="operator", sentence=f"{who} aborted it")
-        if asked == "promote" and float(self.control["at"]) >= step.began:
+        if asked == "promote" and self.control.get("step") == step.name:
             return replace(verdict, kind="pass", sentence=f"{who} promoted it")
         if asked == "pause" and verdict.kind != "watch":
             return replace(verdict, kind="watch", missing=(f"{who} paused it",))

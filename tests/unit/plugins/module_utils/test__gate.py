@@ -165,6 +165,8 @@ def test_a_verdict_of_fail_stays() -> None:
     broken = rounds_of(3, users(0, 4), users(36))
     mended = broken + [look(n, users(10), users(90)) for n in range(4, 100)]
     assert told(judged(mended)) == ("fail", "release", "critical errors")
+    outage = [look(n, users(10), users(0, 90)) for n in range(100, 105)]
+    assert told(judged(mended + outage)) == ("fail", "release", "critical errors")
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_a_failure_ends_it_at_once_with_one_line() -> None:
 
 
 def test_nothing_to_judge_by_is_held_when_time_is_over() -> None:
-    watching = watch(*[(users(), users())] * 12)
+    watching = watch(*[(users(), users())] * 13)
     assert watching.over
     assert watching.held
     assert watching.problem
@@ -85,8 +85,8 @@ def test_a_run_that_was_ended_is_gone_on_with() -> None:
     assert watching.as_data() == watch(*[GOOD] * 5).as_data()
 
 
-def said(action: str, at: float = 1.0) -> dict[str, t.Any]:
-    return {"action": action, "by": "Amina", "at": at}
+def said(action: str, step: str = "10 %") -> dict[str, t.Any]:
+    return {"action": action, "by": "Amina", "step": step, "at": 1.0}
 
 
 def test_an_operator_may_end_a_step_early() -> None:
@@ -98,7 +98,7 @@ def test_an_operator_may_end_a_step_early() -> None:
 
 def test_a_promotion_of_an_earlier_step_says_nothing_of_this_one() -> None:
     watching = watch(GOOD)
-    watching.take([look(2, *GOOD)], said("promote", at=-100.0), "", 10.0)
+    watching.take([look(2, *GOOD)], said("promote", "5 %"), "", 10.0)
     assert not watching.over
 
 
@@ -141,7 +141,7 @@ def test_all_services_have_to_pass() -> None:
 def test_lines_of_progress_come_with_news_or_after_a_while() -> None:
     watching = watch(GOOD)
     (line,) = watching.progress()
-    assert line.startswith("  backend  10 % 0:05  green 60 requests, 0 failed")
+    assert line.startswith("  backend  10 % 0:00  green 60 requests, 0 failed")
     assert "blue 540 requests" in line
     assert "needs" in line
     watching.take([look(2, *GOOD)], None, "", 10.0)
