@@ -148,6 +148,7 @@ class _Sums:
         self.requests = self.good = self.failed = self.neutral = self.missing = 0
         self.statuses: t.Counter[str] = Counter()
         self.clients: t.Counter[str] = Counter()
+        self.served: t.Set[str] = set()
         self.latency: t.Dict[str, t.Counter[int]] = {}
 
     def request(self, status: str, proxied: bool) -> None:
@@ -163,6 +164,7 @@ class _Sums:
     ) -> None:
         if attempt.verdict == _GOOD:
             self.good += 1
+            self.served.add(client)
         elif attempt.verdict == _FAILED:
             self.failed += 1
             self.clients[client] += 1
@@ -183,6 +185,7 @@ class _Sums:
             missing=self.missing,
             statuses=dict(self.statuses),
             failed_clients=_most(self.clients, MOST_CLIENTS),
+            clients=len(self.served),
             latency={route: dict(histogram) for route, histogram in latency.items()},
         )
 

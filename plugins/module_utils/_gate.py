@@ -79,8 +79,6 @@ WARMUP = 30.0  # seconds of a new slot whose latencies do not count
 
 BLIND_ROUNDS = 3  # rounds in a row that could not be seen whole
 SICK_TARGET_ROUNDS = 3  # rounds in a row after which the old slot is no place to go back to
-SHARE_FACTOR = 2.0  # how far the share of requests may be off
-SHARE_REQUESTS = 100  # requests of both slots from which the share of requests is judged
 
 
 _FINDERS: t.Dict[str, t.Callable[[Case, Rule], Finding]] = {
@@ -165,7 +163,6 @@ def judge(
     - every critical and high rule accepts by what was seen in this step; medium rules may be
       undecided, but in the bake step errors must be accepted over the whole release, or, when the
       maximum is reached, at least not look too many,
-    - the share of requests is within a factor of 2 of the step's (from 100 requests of both slots),
     - the last round was seen whole, and probes of both slots were good in it.
 
     Args:
@@ -272,7 +269,6 @@ def _lacking(case: Case, findings: t.Sequence[Finding]) -> t.Tuple[str, ...]:
     return (
         *_time_missing(case),
         *_evidence_missing(case, findings),
-        *_share_missing(case),
         *_view_missing(case),
         *_health_missing(case),
     )
@@ -304,16 +300,6 @@ def _waited_for(case: Case, found: Finding) -> bool:
         return False
     over = case.now - case.step.began >= case.step.maximum
     return not over or found.numbers.get("ratio", 0.0) > 0
-
-
-def _share_missing(case: Case) -> t.Iterator[str]:
-    new, old = (_total(case.in_step, slot)["requests"] for slot in (case.step.new, case.step.old))
-    meant = case.step.share / 100
-    if not 0 < meant < 1 or new + old < SHARE_REQUESTS:
-        return
-    real = new / (new + old)
-    if not meant / SHARE_FACTOR <= real <= meant * SHARE_FACTOR:
-        yield f"{case.step.new} gets {percent(real)} of requests, meant are {percent(meant)}"
 
 
 def _view_missing(case: Case) -> t.Iterator[str]:

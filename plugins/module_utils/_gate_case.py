@@ -26,6 +26,8 @@ TRAFFIC, PROBES = NEEDS = ("traffic", "probes")
 HEALTH = ("live", "ready", "full")  # kinds of probes that ask an instance itself
 SMOKE = "smoke"  # the kind that goes through nginx as users do
 
+METRIC = "metrics."  # how problems of metrics begin
+
 LEAST_SLOW = 0.01  # seconds; nginx counts in milliseconds, below ten of them multiples are noise
 LEAST_ROUTE = 20  # answers of a route below which the median over all routes stands for its own
 TYPICAL_TAIL = 0.95  # no more than the rest of the old slot's answers may be slow by definition
@@ -152,7 +154,9 @@ class Moment:
     def of(cls, look: Look, service: str, slots: t.Sequence[str]) -> Moment:
         seen = look.service(service)
         both = {name: seen.slot(name) for name in slots}
-        return cls(look.number, look.step, look.at, look.seconds, both, seen.metrics, seen.problems)
+        # A metric that cannot be had is for its own rule to mind: it blinds nobody else.
+        problems = tuple(one for one in seen.problems if not one.startswith(METRIC))
+        return cls(look.number, look.step, look.at, look.seconds, both, seen.metrics, problems)
 
     def slot(self, name: str) -> SlotLook:
         return self.slots[name]

@@ -49,6 +49,12 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._sequential import
 )
 
 LEAST_MISSING = 0.02  # answers 401, 403, 404 that are usual anywhere
+LASTING = (
+    180.0  # seconds that a slot has to be degraded: new processes are slow until they are warm
+)
+LASTING_ALONE = (
+    60.0  # seconds that slowness has to last where no other slot has traffic to compare with
+)
 
 
 def errors(case: Case, rule: Rule) -> Finding:
@@ -134,7 +140,33 @@ def slow(case: Case, rule: Rule) -> Finding:
         question=f"{{slot}} took longer than {rule.factor:g} times {case.step.old}'s usual time"
         " for {bad} of {total} answers",
     )
-    return judge_rates(case, rule, streams)
+    found = judge_rates(case, rule, streams)
+    beside = summed(streams.old).total >= rule.attempts
+    if found.state == REJECT and not beside and not _lasts(rule, streams):
+        return replace(
+            found,
+            state=OPEN,
+            cause="",
+            lacking=("a minute to tell a slow moment from a slow release",),
+        )
+    return found
+
+
+def _lasts(rule: Rule, streams: Streams) -> bool:
+    """Whether the new slot was too slow all along the last minute, in both halves of it.
+
+    At 100 % nobody else has traffic: a machine that is busy for a moment looks like a slow release.
+    """
+    moments = streams.moments
+    span = moments[-1].at - moments[0].at + moments[0].seconds
+    parts = []
+    for seconds in (LASTING_ALONE, LASTING_ALONE / 2):
+        begin = window_begin(moments, seconds)
+        parts.append(begin)
+    halves = (streams.new[parts[0] : parts[1]], streams.new[parts[1] :])
+    return span >= LASTING_ALONE and all(
+        summed(half).rate > rule.threshold / 100 for half in halves
+    )
 
 
 def _pair(case: Case, rule: Rule) -> t.Tuple[Moments, Moments]:
@@ -149,10 +181,24 @@ def _pair(case: Case, rule: Rule) -> t.Tuple[Moments, Moments]:
 
 
 def degraded(case: Case, rule: Rule) -> Finding:
-    """Slower than the factor allows, by the median and not by chance, on a route with enough answers."""
-    step = case.step
+    """Slower than the factor allows, by the median and not by chance, on a route with enough answers,
+    and for a while: all of the last three minutes, the first half as well as the second."""
     recent, compared = _pair(case, rule)
+    recent = recent[window_begin(recent, LASTING) :] if recent else recent
+    if not recent or recent[-1].at - recent[0].at + recent[0].seconds < LASTING:
+        return Finding(rule, NONE)
+    middle = window_begin(recent, LASTING / 2)
+    first, second = recent[:middle], recent[middle:]
+    alone = compared is case.all
+    return _degraded(case, rule, recent, case.all if alone else recent, (first, second))
+
+
+def _degraded(
+    case: Case, rule: Rule, recent: Moments, compared: Moments, halves: t.Sequence[Moments]
+) -> Finding:
+    step = case.step
     new, old = latencies(recent, step.new), latencies(compared, step.old)
+    parts = [latencies(half, step.new) for half in halves]
     routes = [
         route
         for route, histogram in new.items()
@@ -163,7 +209,8 @@ def degraded(case: Case, rule: Rule) -> Finding:
     for route in sorted(routes):
         before, after = _median(old[route]), _median(new[route])
         limit = _times(rule.factor, old[route])
-        if after < LEAST_SLOW or after <= rule.factor * before:
+        steady = min(_median(part.get(route, {})) for part in parts)
+        if min(after, steady) < LEAST_SLOW or min(after, steady) <= rule.factor * before:
             continue
         if slower_p_value(new[route], limit) < rule.alpha / len(routes):
             sentence = (

@@ -52,7 +52,7 @@ def judging_of(fleet: Fleet, plan: ServicePlan) -> t.Tuple[Judging, ...]:
     rules = rules_for(plan.service.settings["gate"])
     per_minute = fleet.requests_per_minute(plan.service.name) or 0.0
     return tuple(
-        _judging(plan, step, enough_traffic(per_minute, step.share, step.maximum, rules))
+        _judging(plan, step, enough_traffic(per_minute, step.share, step.maximum, rules, step.bake))
         for step in plan.steps
     )
 
