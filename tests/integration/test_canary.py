@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
 import time
 import typing as t
@@ -10,7 +12,11 @@ import docker
 import pytest
 from clients import live_version, load, lost_requests
 from described import services_with
-from stack import Run, Stack
+from stack import ROOT, Run, Stack
+
+# Releases of the same application in a row, none of which may be taken back.
+IDENTICAL = int(os.environ.get("IDENTICAL", "1"))
+FIGURES = ROOT / "build/canary_faults.json"
 
 CANARY = {"strategy": "canary", "canary": {"shares": [30, 100], "minimum": 15, "maximum": 90}}
 
@@ -68,6 +74,23 @@ def test_a_good_canary_passes_by_evidence(canary: Stack) -> None:
     assert canary.running("backend", "blue" if slot == "green" else "green") == []
 
 
+def note(fault: str, stack: Stack, report: t.Mapping[str, t.Any]) -> None:
+    """Keep what a fault cost, for whoever asks how good the gate is."""
+    known = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    last = verdicts(stack)[-1]
+    slot = stack.records("backend")[-1]["slot"]
+    known[fault] = {
+        "rule": last["rule"],
+        "step": last["step"],
+        "sentence": last["sentence"],
+        "seconds": last["seconds"],
+        "canary_requests": last["numbers"]["slots"][slot]["release"]["requests"],
+        "users_requests": report["totals"]["sent"],
+        "users_errors": lost_requests(report),
+    }
+    FIGURES.write_text(json.dumps(known, indent=2) + "\n")
+
+
 FAULTS = [
     ({"FAULT_ERROR_PERCENT": 50}, "errors"),
     ({"FAULT_LATENCY_MS": 900}, "slow"),
@@ -95,20 +118,30 @@ def test_a_bad_canary_is_taken_back_by_the_rule_that_fits(
     assert shifted_before_stopped(canary, began)
     sent = clients.report["totals"]["sent"]
     assert lost_requests(clients.report) < sent * 0.1
+    note(" ".join(f"{name}={value}" for name, value in fault.items()), canary, clients.report)
 
 
 def test_one_that_breaks_only_with_all_traffic_is_taken_back(canary: Stack) -> None:
-    fault = {"FAULT_ERROR_PERCENT": 100, "FAULT_ABOVE_RATE": 25}
-    with load(canary):
+    """Its only instance bears half of what users send, and no more."""
+    with load(canary) as clients:
+        time.sleep(4)
+    sent = sum(n["sent"] for name, n in clients.report["clients"].items() if "api" in name)
+    half = int(sent / clients.report["seconds"] / 2)
+    fault = {"FAULT_ERROR_PERCENT": 100, "FAULT_ABOVE_RATE": half}
+    services = services_with(bake=10, strategy="canary", instances=1, env=fault)
+    services["backend"]["canary"] = {"shares": [10, 100], "minimum": 15, "maximum": 90}
+    with load(canary) as clients:
         time.sleep(3)
-        run = deploy(canary, "1.0.0", env=fault)
+        arguments = ("-e", "version=1.0.0", "-e", "service=backend")
+        run = canary.play("deploy", *arguments, services=services)
     assert run.code != 0
     assert [(one["step"], one["kind"]) for one in verdicts(canary)] == [
-        ("30 %", "pass"),
+        ("10 %", "pass"),
         ("100 %", "fail"),
     ]
     assert "errors" in verdicts(canary)[-1]["rule"]
     assert live_version(canary) == "1.1.0"
+    note("FAULT_ERROR_PERCENT=100 at 100 % only", canary, clients.report)
 
 
 def test_without_users_probes_decide_and_the_plan_says_so(canary: Stack) -> None:
@@ -179,3 +212,12 @@ def test_nobody_can_be_told_when_nothing_is_released(canary: Stack) -> None:
     run = canary.play("pause")
     assert run.code != 0
     assert "no release is being watched" in run.reason
+
+
+def test_releases_of_an_application_with_usual_errors_pass(canary: Stack) -> None:
+    """One percent of its answers are errors, in each release."""
+    with load(canary, seconds=90.0 * (IDENTICAL + 1)):
+        for number in range(IDENTICAL + 1):
+            run = deploy(canary, "1.1.0", env={"FAULT_ERROR_PERCENT": 1, "RELEASE": str(number)})
+            assert run.code == 0, (number, run.reason, run.output)
+            assert {one["kind"] for one in verdicts(canary)} == {"pass"}
