@@ -21,7 +21,11 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._gate_file import 
     GateFile,
     gate_directory,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import write_whole
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
+    Ledger,
+    unfinished_record,
+    write_whole,
+)
 
 PAUSE, RESUME, PROMOTE, ABORT = ACTIONS = ("pause", "resume", "promote", "abort")
 
@@ -81,12 +85,21 @@ def watched_release(
         raise GateError(f"{nobody} ({directory} has no look); is this a host of the release?")
     last, name = looked_at[-1]
     found = GateFile(state_dir, name[: -len(SUFFIX)])
+    if _has_ended(state_dir):
+        raise GateError(f"{nobody} ({found.release}, the last one, has ended)")
     if now - last > fresh:
         raise GateError(
             f"{nobody} (the last look at {found.release} is {now - last:.0f} s old);"
             " deploy.yml goes on with a release that was interrupted, rollback.yml takes it back"
         )
     return found
+
+
+def _has_ended(state_dir: t.Union[str, Path]) -> bool:
+    """Whether the ledger knows releases, and none of them is under way. A proxy has no ledger."""
+    ledger = Ledger(str(state_dir))
+    newest = [ledger.read(service)[:1] for service in ledger.services()]
+    return any(newest) and not any(unfinished_record(records) for records in newest)
 
 
 def ask_for(

@@ -59,17 +59,19 @@ def judging_of(fleet: Fleet, plan: ServicePlan) -> t.Tuple[Judging, ...]:
 
 def _judging(plan: ServicePlan, step: Step, outlook: Outlook) -> Judging:
     settings = plan.service.settings
-    told = f"needs {outlook.needed} requests, users send about {outlook.expected}"
     if step.bake or settings["strategy"] != "canary":
-        return Judging(PROBES, _probes(step, outlook), "")
-    if outlook.enough:
-        return Judging(TRAFFIC, SOME, told)
+        return Judging(PROBES, _probes(step.minimum, outlook), "")
+    told = f"needs {outlook.needed} requests, users send about {outlook.expected}"
     if settings["canary"]["low_traffic"] == "wait":
-        return Judging(TRAFFIC, SOME, f"{told}: it will be held unless they send more")
-    return Judging(PROBES, _probes(step, outlook), f"{told}: probes make up for the rest")
+        unless = "" if outlook.enough else ": it will be held unless they send more"
+        return Judging(TRAFFIC, SOME, told + unless)
+    if outlook.enough:
+        # Users may send less than they did, so that probes have to decide at last.
+        return Judging(PROBES, _probes(step.maximum / 2, outlook), told)
+    return Judging(PROBES, _probes(step.minimum, outlook), f"{told}: probes make up for the rest")
 
 
-def _probes(step: Step, outlook: Outlook) -> int:
-    """Enough at each look to be judged in the step's shortest time."""
-    looks = max(1, int(step.minimum / INTERVAL))
+def _probes(seconds: float, outlook: Outlook) -> int:
+    """Enough at each look to be judged by in so many seconds."""
+    looks = max(1, int(seconds / INTERVAL))
     return min(MOST, max(SOME, math.ceil(outlook.needed / looks)))

@@ -49,7 +49,7 @@ def _bench(options: argparse.Namespace, found: Results) -> None:
     with tempfile.TemporaryDirectory(prefix=f"{name}.") as work:
         stack = Stack(name, os.environ["REGISTRY"], pathlib.Path(work))
         site = Site(stack, options.rate)
-        wanted = [entry for entry in ENTRIES if _wanted(entry.name, entry.usual, options.only)]
+        wanted = [entry for entry in ENTRIES if not options.only or entry.name in options.only]
         try:
             _say("setting up ours, whose data services, network and certificate all of them use")
             site.set_up()
@@ -57,11 +57,7 @@ def _bench(options: argparse.Namespace, found: Results) -> None:
             rounds(made, site.load, options.rounds, found, _say)
         finally:
             _say("cleaning up")
-            stack.destroy()
-
-
-def _wanted(name: str, usual: bool, only: t.Sequence[str]) -> bool:
-    return name in only if only else usual
+            leftovers.remove(stack)
 
 
 def _say(text: str) -> None:
@@ -78,7 +74,6 @@ def _end(_number: int, _frame: types.FrameType | None) -> t.NoReturn:
 
 def _options() -> argparse.Namespace:
     names = [entry.name for entry in ENTRIES]
-    usual = ", ".join(entry.name for entry in ENTRIES if entry.usual)
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="deploys and rollbacks of each (5)")
     parser.add_argument("--rate", type=float, default=100, help="requests a second (100)")
@@ -88,7 +83,7 @@ def _options() -> argparse.Namespace:
         default=[],
         choices=names,
         metavar="NAME",
-        help=f"one of {', '.join(names)}; may be given several times (else: {usual})",
+        help=f"one of {', '.join(names)}; may be given several times",
     )
     return parser.parse_args()
 

@@ -26,13 +26,11 @@ class Entry:
     Attributes:
         about: what it does, in a line.
         make: from a site and the name, the contender.
-        usual: whether it takes part when nobody is named.
     """
 
     name: str
     about: str
     make: t.Callable[[Site, str], Contender]
-    usual: bool = True
 
 
 def _ours(**settings: t.Any) -> t.Callable[[Site, str], Contender]:
@@ -59,13 +57,11 @@ ENTRIES = (
         "canary",
         "ours, 25, 50 and 100 % of traffic, each watched for 10 s at least",
         _ours(strategy="canary", canary={"shares": [25, 50, 100], **_WATCHED}),
-        usual=False,
     ),
     Entry(
         "rolling",
         "ours, one instance after the other, each watched for 10 s at least",
         _ours(strategy="rolling", rolling={"batch": 1, **_WATCHED}),
-        usual=False,
     ),
     Entry("compose", "docker compose up -d with another tag", Compose),
     Entry("swarm", "docker service update, start-first, else as it comes", _swarm()),

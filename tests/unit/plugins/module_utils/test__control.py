@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._control import (
     watched_release,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._gate_file import GateError, GateFile
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
 
 FORMER, RELEASE = "20261121-120000-1.0.0", "20261122-231530-1.1.0"
 
@@ -111,3 +113,14 @@ def test_nothing_is_watched(tmp_path: Path) -> None:
         watched_release(tmp_path, FORMER, 60, now)
     with pytest.raises(GateError, match="is no name of a release"):
         watched_release(tmp_path, "*", 60, now)
+
+
+def test_a_release_that_has_ended_can_be_told_nothing(tmp_path: Path) -> None:
+    GateFile(tmp_path, "r1").path.parent.mkdir(parents=True)
+    GateFile(tmp_path, "r1").path.write_text("{}\n")
+    ledger = Ledger(str(tmp_path))
+    ledger.update("backend", "r1", {"outcome": "running"}, write=True)
+    assert watched_release(tmp_path, "", 60, time.time()).release == "r1"
+    ledger.update("backend", "r1", {"outcome": "succeeded"}, write=True)
+    with pytest.raises(GateError, match="no release is being watched here .r1, the last one, has"):
+        watched_release(tmp_path, "", 60, time.time())

@@ -371,3 +371,5 @@ def test_the_plan_says_by_what_a_canary_is_judged() -> None:
     assert "it will be held unless they send more" in "\n".join(planned_text(few, [wait]))
     many = fleet(host(requests={"backend": {"per_minute": 6000.0}}))
     assert "probes" not in "\n".join(planned_text(many, [deploy(many, strategy="canary")]))
+    given = steps(many, [deploy(many, strategy="canary")], PLATFORM, ENDPOINT)
+    assert given["steps"][0]["watch"][0]["look"]["smoke"]["count"] == 3
