@@ -92,16 +92,17 @@ def note(fault: str, stack: Stack, report: t.Mapping[str, t.Any]) -> None:
 
 
 FAULTS = [
-    ({"FAULT_ERROR_PERCENT": 50}, "errors"),
-    ({"FAULT_LATENCY_MS": 900}, "slow"),
-    ({"FAULT_LOSE_DATABASE_AFTER": 12}, "database"),
-    ({"FAULT_CRASH_AFTER": 14}, "container"),
+    ({"FAULT_ERROR_PERCENT": 50}, {"critical errors", "high errors"}),
+    ({"FAULT_LATENCY_MS": 900}, {"slow"}),
+    # Health through nginx fails as well, and which of both is seen first is a matter of moments.
+    ({"FAULT_LOSE_DATABASE_AFTER": 12}, {"database lost", "critical feature"}),
+    ({"FAULT_CRASH_AFTER": 14}, {"container", "API down"}),
 ]
 
 
-@pytest.mark.parametrize(("fault", "rule"), FAULTS)
+@pytest.mark.parametrize(("fault", "rules"), FAULTS)
 def test_a_bad_canary_is_taken_back_by_the_rule_that_fits(
-    canary: Stack, fault: dict[str, int], rule: str
+    canary: Stack, fault: dict[str, int], rules: set[str]
 ) -> None:
     began = time.time()
     with load(canary) as clients:
@@ -111,7 +112,7 @@ def test_a_bad_canary_is_taken_back_by_the_rule_that_fits(
     assert "The release was taken back; users get what was live before." in run.reason
     (verdict,) = verdicts(canary)
     assert (verdict["kind"], verdict["cause"]) == ("fail", "release")
-    assert rule in verdict["rule"], verdict
+    assert verdict["rule"] in rules, verdict
     assert verdict["sentence"] in run.reason
     assert canary.records("backend")[-1]["outcome"] == "failed"
     assert live_version(canary) == "1.1.0"
@@ -122,25 +123,27 @@ def test_a_bad_canary_is_taken_back_by_the_rule_that_fits(
 
 
 def test_one_that_breaks_only_with_all_traffic_is_taken_back(canary: Stack) -> None:
-    """Its only instance bears half of what users send, and no more."""
+    """An instance bears two fifths of what users send; at 100 % each of two gets half."""
+    before = live_version(canary)
     with load(canary) as clients:
         time.sleep(4)
     sent = sum(n["sent"] for name, n in clients.report["clients"].items() if "api" in name)
-    half = int(sent / clients.report["seconds"] / 2)
-    fault = {"FAULT_ERROR_PERCENT": 100, "FAULT_ABOVE_RATE": half}
-    services = services_with(bake=10, strategy="canary", instances=1, env=fault)
+    most = int(0.4 * sent / clients.report["seconds"])
+    fault = {"FAULT_ERROR_PERCENT": 100, "FAULT_ABOVE_RATE": most}
+    services = services_with(bake=10, strategy="canary", env=fault)
     services["backend"]["canary"] = {"shares": [10, 100], "minimum": 15, "maximum": 90}
     with load(canary) as clients:
         time.sleep(3)
         arguments = ("-e", "version=1.0.0", "-e", "service=backend")
         run = canary.play("deploy", *arguments, services=services)
     assert run.code != 0
+    assert "release was taken back" in run.reason, run.output
     assert [(one["step"], one["kind"]) for one in verdicts(canary)] == [
         ("10 %", "pass"),
         ("100 %", "fail"),
     ]
     assert "errors" in verdicts(canary)[-1]["rule"]
-    assert live_version(canary) == "1.1.0"
+    assert live_version(canary) == before
     note("FAULT_ERROR_PERCENT=100 at 100 % only", canary, clients.report)
 
 
