@@ -199,7 +199,7 @@ def rates_around(threshold: float, odds_ratio: float) -> t.Tuple[float, float]:
     apart = math.log(odds_ratio)
     high = math.log(threshold / (1 - threshold))
     low = high - apart
-    for _ in range(60):
+    for _step in range(60):
         middle = (low + high) / 2
         if Sprt(_rate(middle), _rate(middle + apart)).tipping_point > threshold:
             high = middle

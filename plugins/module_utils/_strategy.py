@@ -111,7 +111,7 @@ def aligned(
         for each step of the release, the services that take part, with the step's index among their own.
     """
     longest = max((len(steps) for steps in of_services.values()), default=0)
-    rows: t.List[t.Dict[str, t.Tuple[int, Step]]] = [{} for _ in range(longest)]
+    rows: t.List[t.Dict[str, t.Tuple[int, Step]]] = [{} for _row in range(longest)]
     for name, steps in of_services.items():
         for index, step in enumerate(steps):
             rows[longest - len(steps) + index][name] = (index, step)

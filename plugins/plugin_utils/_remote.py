@@ -49,7 +49,7 @@ class RemoteHosts:
             the module's result by host; ``failed`` and ``msg`` where a host cannot be reached.
         """
         # Each thread needs its own copy of Ansible's context of the task.
-        contexts = [contextvars.copy_context() for _ in arguments]
+        contexts = [contextvars.copy_context() for _name in arguments]
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
             futures = [
                 pool.submit(context.run, self._hosts[name].run, module, given)

@@ -139,10 +139,12 @@ class Site:
         """What one look sees of a slot."""
         probes = {"live": Probes(2), "ready": Probes(0, 2, why="database: down")}
         bad = binomial(rng, requests, (self.new if name == NEW else self.old)(at, of))
-        clients = Counter(f"10.0.0.{rng.randrange(self.clients)}" for _ in range(min(bad, 200)))
+        clients = Counter(
+            f"10.0.0.{rng.randrange(self.clients)}" for _failure in range(min(bad, 200))
+        )
         times = self.slower if name == NEW else 1.0
         answers = requests - bad if self.slower else 0
-        seconds = (0.05 * times * rng.lognormvariate(0, 0.8) for _ in range(answers))
+        seconds = (0.05 * times * rng.lognormvariate(0, 0.8) for _answer in range(answers))
         counts = SlotCounts(
             requests=requests,
             attempts=requests,

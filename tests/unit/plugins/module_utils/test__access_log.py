@@ -286,7 +286,7 @@ def test_any_split_of_the_bytes_into_looks_gives_the_same_sums(
     assert strange == 1
     # Clients that got good answers are those of one look, so they are no sum.
     expected = counted(*requests)
-    assert [*total] == [*expected]
+    assert {*total} == {*expected}
     for slot, counts in total.items():
         assert replace(counts, clients=0) == replace(expected[slot], clients=0)
         assert counts.clients <= expected[slot].clients

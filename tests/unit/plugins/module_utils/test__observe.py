@@ -258,7 +258,7 @@ def test_gates_that_crash_and_begin_again_count_every_request_once(
     gate = GateFile(host.state_dir, RELEASE)
     first = gate.path.stat().st_size
     sent = {"blue": [0, 0], "green": [0, 0]}
-    for _event in range(data.draw(st.integers(1, 15))):
+    for event in range(data.draw(st.integers(1, 15))):
         action = data.draw(st.sampled_from(["users", "users", "look", "crash", "rotate", "begin"]))
         if action == "users":
             slot = data.draw(st.sampled_from(["blue", "green"]))
@@ -271,7 +271,7 @@ def test_gates_that_crash_and_begin_again_count_every_request_once(
         elif action == "begin":
             host.begin()
         elif action == "rotate" and host.log.exists():
-            host.log.rename(f"{host.log}.{data.draw(st.integers(10, 10**6))}")
+            host.log.rename(f"{host.log}.{10 + event}")
         elif action == "crash":
             size = gate.path.stat().st_size
             os.truncate(gate.path, data.draw(st.integers(first, size)))
