@@ -62,11 +62,12 @@ def play(playbook: str, *arguments: str, brief: bool = False) -> tuple[int, floa
         exit code and seconds.
     """
     command = ["ansible-playbook", f"{playbook}.yml", "-i", "inventories/dev", *arguments]
+    command += ["-e", f"@{OVERLAY.relative_to(ROOT)}"]
     print(f"$ {' '.join(command)}", flush=True)
     environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "community.general.unixy"}
     began = time.monotonic()
     with subprocess.Popen(
-        [*command, "-e", f"@{OVERLAY}"],
+        command,
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -188,7 +189,8 @@ def up() -> None:
     password = (WORK / "secrets/admin_password").read_text().strip()
     heading("Look at it yourself")
     print(f"  {site.admin}   admin@tagadodo.com / {password}")
-    print(f"  {site.api}/health     (certificates: {site.ca})")
+    print(f"  curl --cacert {site.ca} {site.api}/health")
+    print("  source .venv/bin/activate    before you type one of the lines above that begin with $")
     print("  ./scripts/demo --down    takes everything down")
     lost = lost_in(report)
     if lost:

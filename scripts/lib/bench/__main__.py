@@ -29,7 +29,8 @@ _STARTED = int(os.environ.get("STARTED") or time.time())
 def main() -> int:
     options = _options()
     for ending in _ENDINGS:
-        signal.signal(ending, _end)
+        if signal.getsignal(ending) is not signal.SIG_IGN:
+            signal.signal(ending, _end)
     for name in leftovers.sweep():
         _say(f"removed what {name} had left")
     found = Results()
@@ -64,10 +65,11 @@ def _say(text: str) -> None:
     print(f"{int(time.time()) - _STARTED:4d}s  {text}", flush=True)
 
 
-def _end(_number: int, _frame: types.FrameType | None) -> t.NoReturn:
+def _end(number: int, _frame: types.FrameType | None) -> t.NoReturn:
     """End in order; another signal does not disturb the cleaning up."""
     for ending in _ENDINGS:
         signal.signal(ending, signal.SIG_IGN)
+    _say(f"ended by {signal.Signals(number).name}")
     end_commands()
     raise KeyboardInterrupt
 
