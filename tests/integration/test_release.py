@@ -24,8 +24,9 @@ STEPS = (
 
 
 def plan_in(output: str) -> list[str]:
-    """The plan's lines in a run's output, in order, each once."""
-    return list(dict.fromkeys(line for line in output.splitlines() if line.startswith(STEPS)))
+    """The plan's lines in a run's output, in order, each once; the summary at the end is none of them."""
+    lines = (line for line in output.splitlines() if line.startswith(STEPS))
+    return list(dict.fromkeys(line for line in lines if " is live in " not in line))
 
 
 def described(**changes: t.Any) -> dict[str, t.Any]:
