@@ -32,6 +32,9 @@ CONTROLLER_ONLY = {
     "service_check",
     "release_plan",
     "release_status",
+    "release_summary",
+    # Its looks are remote, one every five seconds of watching; the budget counts what a deploy costs besides.
+    "release_gate",
     "set_stats",
     "add_host",
     "group_by",
