@@ -33,6 +33,7 @@ def main() -> int:
             signal.signal(ending, _end)
     for name in leftovers.sweep():
         _say(f"removed what {name} had left")
+    machine = results.this_machine()
     found = Results()
     try:
         _bench(options, found)
@@ -40,7 +41,7 @@ def main() -> int:
         return 130
     finally:
         if found.samples or found.failures:
-            print(f"\n{results.write(found, options)}", flush=True)
+            print(f"\n{results.write(found, options, machine)}", flush=True)
     return 1 if any(failure.round for failure in found.failures) else 0
 
 

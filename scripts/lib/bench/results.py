@@ -20,11 +20,12 @@ from bench.report import markdown, summarise
 from bench.runner import Results
 from bench.site import BUILD, INSTANCES
 
+Machine = t.Mapping[str, t.Any]
 
-def write(found: Results, options: argparse.Namespace) -> str:
+
+def write(found: Results, options: argparse.Namespace, machine: Machine) -> str:
     """Write both files; returns the page."""
     rows = summarise(found.samples, BASELINE)
-    machine = _machine()
     about = {entry.name: entry.about for entry in ENTRIES}
     page = markdown(rows, found.failures, about, _conditions(machine, options))
     (BUILD / "bench.md").write_text(page)
@@ -40,7 +41,8 @@ def write(found: Results, options: argparse.Namespace) -> str:
     return page
 
 
-def _machine() -> dict[str, t.Any]:
+def this_machine() -> Machine:
+    """What numbers depend on; ``load`` is that before the benchmark."""
     return {
         "cores": os.cpu_count(),
         "load": os.getloadavg(),
@@ -49,7 +51,7 @@ def _machine() -> dict[str, t.Any]:
     }
 
 
-def _conditions(machine: t.Mapping[str, t.Any], options: argparse.Namespace) -> str:
+def _conditions(machine: Machine, options: argparse.Namespace) -> str:
     return (
         f"Backend of the example, {INSTANCES} instances, 1.0.0 to 1.1.0 and back, behind nginx with TLS;"
         f" {options.rate:g} requests/s of HTTP/1.1 and HTTP/2 clients; {machine['cores']} cores,"
