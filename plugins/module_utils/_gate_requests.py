@@ -49,12 +49,9 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._sequential import
 )
 
 LEAST_MISSING = 0.02  # answers 401, 403, 404 that are usual anywhere
-LASTING = (
-    180.0  # seconds that a slot has to be degraded: new processes are slow until they are warm
-)
-LASTING_ALONE = (
-    60.0  # seconds that slowness has to last where no other slot has traffic to compare with
-)
+# Seconds that a slot has to be degraded: new processes are slow until they are warm.
+LASTING = 180.0
+LASTING_ALONE = 60.0  # seconds, where no other slot has traffic to compare with
 
 
 def errors(case: Case, rule: Rule) -> Finding:
@@ -141,32 +138,33 @@ def slow(case: Case, rule: Rule) -> Finding:
         " for {bad} of {total} answers",
     )
     found = judge_rates(case, rule, streams)
-    beside = summed(streams.old).total >= rule.attempts
-    if found.state == REJECT and not beside and not _lasts(rule, streams):
-        return replace(
-            found,
-            state=OPEN,
-            cause="",
-            lacking=("a minute to tell a slow moment from a slow release",),
-        )
+    # At 100 % the old slot's requests are those of before the switch.
+    beside = case.step.share < 100 and summed(streams.old).total >= rule.attempts
+    if found.state == REJECT and not beside:
+        return _if_it_lasts(case, rule, streams, found)
     return found
 
 
-def _lasts(rule: Rule, streams: Streams) -> bool:
-    """Whether the new slot was too slow all along the last minute, in both halves of it.
+def _if_it_lasts(case: Case, rule: Rule, streams: Streams, found: Finding) -> Finding:
+    """The finding, if the new slot was too slow all along the last minute, in both halves of it.
 
     At 100 % nobody else has traffic: a machine that is busy for a moment looks like a slow release.
+    It is forgiven when the last minute is good.
     """
     moments = streams.moments
-    span = moments[-1].at - moments[0].at + moments[0].seconds
-    parts = []
-    for seconds in (LASTING_ALONE, LASTING_ALONE / 2):
-        begin = window_begin(moments, seconds)
-        parts.append(begin)
-    halves = (streams.new[parts[0] : parts[1]], streams.new[parts[1] :])
-    return span >= LASTING_ALONE and all(
-        summed(half).rate > rule.threshold / 100 for half in halves
-    )
+    begin, middle = (window_begin(moments, LASTING_ALONE / part) for part in (1, 2))
+    if moments[-1].at - moments[0].at + moments[0].seconds >= LASTING_ALONE:
+        halves = (streams.new[begin:middle], streams.new[middle:])
+        if all(summed(half).rate > rule.threshold / 100 for half in halves):
+            return found
+        recent = replace(
+            streams, moments=moments[begin:], new=streams.new[begin:], old=streams.old[begin:]
+        )
+        again = judge_rates(case, rule, recent)
+        if again.state != REJECT:
+            return again
+    lacking = ("a minute to tell a slow moment from a slow release",)
+    return replace(found, state=OPEN, cause="", lacking=lacking)
 
 
 def _pair(case: Case, rule: Rule) -> t.Tuple[Moments, Moments]:

@@ -55,7 +55,7 @@ def _blue_green(service: Service) -> t.Tuple[Step, ...]:
 
 def _last(service: Service, old: int) -> Step:
     bake, count = service.settings["bake"], service.settings["instances"]
-    longest = max(2 * bake, bake + 60) if bake else 0
+    longest = max(2 * bake, bake + 120) if bake else 0
     return Step("100 %", 100, count, old, bake, longest, bake=True)
 
 

@@ -502,6 +502,16 @@ def test_a_slow_moment_at_100_percent_is_no_slow_release() -> None:
     assert {one.kind for one in verdicts if one.final} == {"pass"}
 
 
+def test_what_the_old_slot_answered_before_the_switch_is_no_comparison() -> None:
+    """The first look after the switch holds requests of before it."""
+    before = look(0, users(), with_latency(100, 0.05), step=BASELINE)
+    switch = look(1, with_latency(600, 0.5), with_latency(700, 0.05), step="100 %")
+    bake = step("100 %", 100, minimum=0, maximum=90, bake=True)
+    assert judged([before, switch], bake).kind == "watch"
+    rest = [alone(n, 0.05) for n in range(2, 14)]
+    assert judged([before, switch, *rest], bake).kind == "pass"
+
+
 def test_slowness_that_lasts_at_100_percent_is_a_slow_release() -> None:
     baseline = look(0, users(), with_latency(100, 0.05), step=BASELINE)
     rounds = [baseline, *(alone(n, 0.5) for n in range(1, 40))]

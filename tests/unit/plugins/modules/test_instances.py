@@ -138,7 +138,8 @@ def test_the_life_of_a_slot(bring: Bring, host: Host, tmp_path: pathlib.Path) ->
 def test_of_a_slot_only_the_given_instances_are_stopped(bring: Bring, host: Host) -> None:
     one = host.slot()
     both = {**one, "instances": [*one["instances"], host.second()]}
-    bring("started", slots=[both])
+    bring("pulled")
+    assert bring("started", slots=[both])["changed"]
     last = {**one, "instances": [host.second()]}
     stop = ("stop", host.second()["name"], "its slot is left")
     _brings(bring, "stopped", [stop], slots=[last])
