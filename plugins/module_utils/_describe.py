@@ -34,7 +34,7 @@ def describe(
     if plan.action == "repair":
         return [
             f"{name}: {plan.version} is live in {plan.live}; {'; '.join(plan.reasons)}",
-            f"  start   what is missing in {plan.slot}",
+            *_repairing(plan),
         ]
     if plan.action == "tidy":
         return [
@@ -51,6 +51,15 @@ def _instances(count: int, of: int) -> str:
     if count < of:
         return f"{count} of {of} instances"
     return f"{count} instance{'s' if count > 1 else ''}"
+
+
+def _repairing(plan: ServicePlan) -> t.Iterator[str]:
+    wanted = plan.service.settings["instances"]
+    yield f"  start   what is missing of {_instances(wanted, wanted)} in {plan.slot}"
+    yield f"  shift   traffic to {'it alone' if wanted == 1 else f'all {wanted}'}"
+    if plan.left > wanted:
+        surplus = plan.left - wanted
+        yield _stopping_what(plan, f"{surplus} instance{'s' if surplus > 1 else ''} of {plan.slot}")
 
 
 def _restoring(plan: ServicePlan, warm: bool) -> t.Iterator[str]:
@@ -99,8 +108,12 @@ def _stopping(plan: ServicePlan) -> str:
     left = other_slot(plan.slot)
     if plan.stays_warm:
         return f"  keep    {left} warm until the next release"
+    return _stopping_what(plan, left)
+
+
+def _stopping_what(plan: ServicePlan, what: str) -> str:
     drain = plan.service.settings["drain"]
-    return f"  stop    {left} once its connections have ended, after {drain} s at most"
+    return f"  stop    {what} once its connections have ended, after {drain} s at most"
 
 
 def summary(

@@ -140,6 +140,7 @@ class Found:
             "status": self.status,
             "health": self.health,
             "started_at": self.started_at,
+            "number": int(self.fact("instance") or 0),
             **{
                 key: self.fact(key)
                 for key in ("service", "slot", "release", "version", "image", "fingerprint")
@@ -171,7 +172,10 @@ def steps_to_run(
     by_name = {container.name: container for container in found}
     names = {instance.name for instance in wanted.instances}
     for name in sorted(set(by_name) - names):
-        yield Step("remove", name, "no longer one of the slot's instances")
+        surplus = by_name[name]
+        # One that runs for the same release may have traffic: it is stopped by name, when it has none.
+        if not surplus.running or surplus.fact("release") != wanted.release:
+            yield Step("remove", name, "no longer one of the slot's instances")
     for instance in wanted.instances:
         existing = by_name.get(instance.name)
         if existing is None:

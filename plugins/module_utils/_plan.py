@@ -45,6 +45,7 @@ class HostView:
     images: t.Mapping[str, t.Mapping[str, t.Any]] = field(default_factory=dict)
     instances_in_traffic: t.Mapping[str, t.Mapping[str, int]] = field(default_factory=dict)
     requests: t.Mapping[str, t.Mapping[str, t.Any]] = field(default_factory=dict)
+    servers: t.Mapping[str, int] = field(default_factory=dict)
 
     def slot(self, service: str, slot: str) -> t.List[t.Mapping[str, t.Any]]:
         return [c for c in self.containers if c["service"] == service and c["slot"] == slot]
@@ -101,8 +102,22 @@ class Fleet:
         return green if slot == SLOTS[1] else 100 - green
 
     def counts(self, service: str) -> t.Mapping[str, int]:
-        """How many instances of a slot take its traffic, where that is not all of them."""
+        """How many instances of a slot take its traffic, where that was ever said."""
         return next((v.instances_in_traffic.get(service, {}) for v in self.proxy), {})
+
+    def servers(self, service: str) -> int:
+        """How many instances of a slot nginx can reach; 0 where no nginx says so."""
+        return min((v.servers[service] for v in self.proxy if v.servers.get(service)), default=0)
+
+    def reachable(self, service: str, instances: int) -> int:
+        """``instances``, or as many as nginx can reach."""
+        known = self.servers(service)
+        return min(instances, known) if known else instances
+
+    def instances(self, service: str, slot: str) -> int:
+        """How many instances of a slot users may be sent to: those up to the last that runs."""
+        numbers = (int(one["number"]) for one in self.running(service, slot))
+        return self.reachable(service, max(numbers, default=0))
 
     def unfinished(self, service: str) -> t.Optional[Record]:
         """The release that was begun last and has not ended: its run was killed, or it is held."""
@@ -130,6 +145,7 @@ class ServicePlan:
     Attributes:
         action: release, repair, restore, tidy (only the slot that was left still runs) or keep.
         live: slot of the release that users have, or had before an unfinished one.
+        left: instances of the slot that is left, or that was live before an unfinished release.
         first: index of the step at which an unfinished release goes on.
         unfinished: name of a release that was not finished and is continued or given up by this.
     """
@@ -143,13 +159,14 @@ class ServicePlan:
     before: t.Optional[t.Mapping[str, t.Any]] = None
     reasons: t.Tuple[str, ...] = ()
     restores: str = ""
+    left: int = 0
     first: int = 0
     unfinished: str = ""
 
     @property
     def steps(self) -> t.Tuple[Step, ...]:
         """The steps that are left."""
-        return release_steps(self.service)[self.first :]
+        return release_steps(self.service, self.left)[self.first :]
 
     @property
     def resumes(self) -> bool:
@@ -197,12 +214,25 @@ def _release_reasons(
 
 
 def _repair_reasons(fleet: Fleet, service: Service, live: str) -> t.Iterator[str]:
+    wanted = service.settings["instances"]
     for view in fleet.app:
-        running = sum(1 for c in view.slot(service.name, live) if c["running"])
-        present = len(view.slot(service.name, live))
-        wanted = service.settings["instances"]
-        if running != wanted or present != wanted:
-            yield f"{running} of {wanted} instances run on {view.name}"
+        running = {int(c["number"]) for c in view.slot(service.name, live) if c["running"]}
+        right = running.intersection(range(1, wanted + 1))
+        surplus = f", and {len(running - right)} too many" if running - right else ""
+        if surplus or len(right) < wanted:
+            yield f"{len(right)} of {wanted} instances run on {view.name}{surplus}"
+    reached = fleet.counts(service.name).get(live) or fleet.servers(service.name)
+    if reached and reached < wanted:
+        yield f"{reached} of {wanted} instances get traffic"
+
+
+def _check_reachable(fleet: Fleet, service: Service) -> None:
+    known, wanted = fleet.servers(service.name), service.settings["instances"]
+    if known and known < wanted:
+        raise PlanError(
+            f"{service.name}: {wanted} instances are asked for, and nginx knows {known} of them;"
+            " run site.yml first"
+        )
 
 
 def resolve_image(fleet: Fleet, service: Service, platform: Platform, version: str) -> str:
@@ -249,11 +279,13 @@ def plan_deploy(
         return ServicePlan(
             service, "keep", live, current["version"], current["image"], current["release"], current
         )
+    _check_reachable(fleet, service)
     image = resolve_image(fleet, service, platform, version)
     unfinished = fleet.unfinished(service.name)
     if unfinished and _goes_on(fleet, service, image, unfinished):
         return _resumed(fleet, service, live, current, image, unfinished)
-    plan = ServicePlan(service, "release", live, version, image, release, current)
+    left = fleet.instances(service.name, live)
+    plan = ServicePlan(service, "release", live, version, image, release, current, left=left)
     reasons = tuple(_release_reasons(fleet, service, live, version, image))
     if reasons:
         given_up = str(unfinished["release"]) if unfinished else ""
@@ -298,7 +330,7 @@ def _resumed(
             f" -e version={record['version']}, or run rollback.yml first"
         )
     share = fleet.slot_share(service.name, str(record["slot"]))
-    steps = release_steps(service)
+    steps = release_steps(service, _left_by(fleet, service, live, record))
     reached = [index for index, step in enumerate(steps) if step.share <= share]
     return ServicePlan(
         service,
@@ -309,9 +341,16 @@ def _resumed(
         str(record["release"]),
         current,
         (f"goes on with {share} % of traffic",),
+        left=_left_by(fleet, service, live, record),
         first=reached[-1] if reached else 0,
         unfinished=str(record["release"]),
     )
+
+
+def _left_by(fleet: Fleet, service: Service, live: str, record: Record) -> int:
+    """Instances of the slot that an unfinished release replaces, those included that it stopped."""
+    began_with = int((record.get("previous") or {}).get("instances") or 0)
+    return max(fleet.instances(service.name, live), fleet.reachable(service.name, began_with))
 
 
 def plan_rollback(
@@ -346,10 +385,12 @@ def plan_rollback(
     live = SLOTS[1] if share >= 50 else SLOTS[0]
     if unfinished:
         live = str(unfinished["slot"])
-    restored = Service(
-        service.name,
-        {**service.settings, **target["settings"], "secrets": service.settings["secrets"]},
-    )
+    settings = {**service.settings, **target["settings"]}
+    now = {
+        "secrets": service.settings["secrets"],
+        "instances": fleet.reachable(service.name, settings["instances"]),
+    }
+    restored = Service(service.name, {**settings, **now})
     return ServicePlan(
         restored,
         "restore",
@@ -360,6 +401,7 @@ def plan_rollback(
         _live_container(fleet, service, live),
         (f"{current['version'] if current else 'what is live'} is given up",),
         str(target.get("restores") or target["release"]),
+        left=fleet.instances(service.name, live),
         unfinished=str(unfinished["release"]) if unfinished else "",
     )
 

@@ -111,11 +111,12 @@ class Service:
         """The host port of that instance where proxies are on other hosts."""
         return FIRST_PORT + self._place(slot, number)
 
-    def upstreams(self, platform: Platform, slot: str) -> t.List[str]:
-        """``host:port`` of every instance of ``slot`` on one host, for a proxy on that host."""
+    def upstreams(self, platform: Platform, slot: str, count: int = 0) -> t.List[str]:
+        """``host:port`` of the first ``count`` instances of ``slot`` on one host (0: of as many as it is to
+        have), for a proxy on that host."""
         port = self.settings["port"]
-        count = self.settings["instances"]
-        return [f"{self.address(platform, slot, n)}:{port}" for n in range(1, count + 1)]
+        numbers = range(1, (count or self.settings["instances"]) + 1)
+        return [f"{self.address(platform, slot, n)}:{port}" for n in numbers]
 
 
 def _between(value: int, low: int, high: int, what: str) -> t.List[str]:

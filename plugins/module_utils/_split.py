@@ -50,11 +50,6 @@ class Split:
     def shares(self) -> t.Dict[str, int]:
         return {slot: self.share(slot) for slot in SLOTS}
 
-    def within(self, servers: t.Mapping[str, int]) -> Split:
-        """The same for slots of ``servers`` instances: counts that leave none out are left out."""
-        real = {slot: count for slot, count in self.counts.items() if 0 < count < servers[slot]}
-        return Split(self.green, real)
-
     def towards(self, then: Split) -> Split:
         """The split to pass through on the way to ``then``.
 
@@ -138,7 +133,7 @@ def instances_text(count: int) -> str:
 
 
 def describe(splits: Splits) -> str:
-    """One line per service: ``backend: blue 75 %, green 25 % on its first instance``."""
+    """One line per service: ``backend: blue 75 % on 4 instances, green 25 % on 1 instance``."""
     return "".join(
         f"{service}: {', '.join(_slot_text(split, slot) for slot in SLOTS)}\n"
         for service, split in sorted(splits.items())
@@ -147,4 +142,5 @@ def describe(splits: Splits) -> str:
 
 def _slot_text(split: Split, slot: str) -> str:
     count = split.counts.get(slot, 0)
-    return f"{slot} {split.share(slot)} %" + (f" on {instances_text(count)}" if count else "")
+    on = f" on {count} instance{'s' if count > 1 else ''}" if count else ""
+    return f"{slot} {split.share(slot)} %{on}"

@@ -65,7 +65,7 @@ def direct_targets(plan: ServicePlan, platform: Platform, count: int = 0) -> t.L
 
 def _instance_targets(plan: ServicePlan, platform: Platform, slot: str, count: int) -> t.List[Data]:
     service = plan.service
-    addresses = service.upstreams(platform, slot)
+    addresses = service.upstreams(platform, slot, count)
     return [
         {
             "name": f"{service.name}-{slot}-{number}",
@@ -73,7 +73,7 @@ def _instance_targets(plan: ServicePlan, platform: Platform, slot: str, count: i
             "container": service.container(platform, slot, number),
             **_paths(plan),
         }
-        for number, address in enumerate(addresses[: count or None], start=1)
+        for number, address in enumerate(addresses, start=1)
     ]
 
 
@@ -115,7 +115,10 @@ def _record(plan: ServicePlan) -> Data:
         "strategy": plan.service.settings["strategy"],
         "settings": plan.service.public_settings,
         "reasons": list(plan.reasons),
-        "previous": {key: plan.before[key] for key in ("release", "version", "image")}
+        "previous": {
+            **{key: plan.before[key] for key in ("release", "version", "image")},
+            "instances": plan.left,
+        }
         if plan.before
         else None,
     }
@@ -134,10 +137,9 @@ def _left_slot(plan: ServicePlan, slot: str, drain: int) -> Data:
 
 
 def _left_instances(
-    plan: ServicePlan, platform: Platform, slot: str, after: int, drain: int
+    plan: ServicePlan, platform: Platform, slot: str, numbers: range, drain: int
 ) -> t.Optional[Data]:
-    """The instances of a slot after the first ``after``; None when there is no such instance."""
-    numbers = range(after + 1, plan.service.settings["instances"] + 1)
+    """The instances of a slot with these numbers; None when there is none."""
     if not numbers:
         return None
     instances = instance_specs(plan.service, platform, slot, numbers)
@@ -162,12 +164,9 @@ class _Part:
         """Whether a failure of this step leaves the ones before: rolling stops where it is (S9.4)."""
         return self.former is not None and self.plan.service.settings["strategy"] == "rolling"
 
-    def split(self, share: int, step: Step) -> t.Tuple[Data, Data]:
+    def split(self, share: int, new: int, old: int) -> t.Tuple[Data, Data]:
         """Shares and instance counts that ``traffic_shift`` takes."""
-        return {self.plan.slot: share}, {
-            self.plan.slot: step.new,
-            other_slot(self.plan.slot): step.old,
-        }
+        return {self.plan.slot: share}, {self.plan.slot: new, other_slot(self.plan.slot): old}
 
 
 def _parts(fleet: Fleet, plans: t.Sequence[ServicePlan]) -> t.List[t.List[_Part]]:
@@ -194,12 +193,19 @@ def _release_step(
 ) -> Data:
     """One step as the arguments of the modules that carry it out."""
     starting = [p for p in parts if p.former is None or p.step.new > p.former.new]
-    peeking = [p for p in starting if p.former is None and p.step.new < _count(p.plan)]
-    moved = {p.name: p.split(p.step.share, p.step) for p in parts}
-    before = {p.name: p.split(_share_now(fleet, p.plan), p.step) for p in peeking}
+    peeking = [p for p in starting if p.former is None and p.step.new != _reached(fleet, p.plan)]
+    moved = {p.name: p.split(p.step.share, p.step.new, p.step.old) for p in parts}
+    before = {
+        p.name: p.split(_share_now(fleet, p.plan), p.step.new, _kept_reached(fleet, p.plan))
+        for p in peeking
+    }
     stopped = [
         _left_instances(
-            p.plan, platform, other_slot(p.plan.slot), p.step.old, p.plan.service.settings["drain"]
+            p.plan,
+            platform,
+            other_slot(p.plan.slot),
+            range(p.step.old + 1, p.plan.left + 1),
+            p.plan.service.settings["drain"],
         )
         for p in parts
         if p.step.old and not p.step.bake
@@ -227,8 +233,16 @@ def _release_step(
     }
 
 
-def _count(plan: ServicePlan) -> int:
-    return int(plan.service.settings["instances"])
+def _reached(fleet: Fleet, plan: ServicePlan) -> int:
+    """How many instances of the slot the release goes to nginx uses before this run."""
+    name = plan.service.name
+    wanted = int(plan.service.settings["instances"])
+    return fleet.counts(name).get(plan.slot) or fleet.servers(name) or wanted
+
+
+def _kept_reached(fleet: Fleet, plan: ServicePlan) -> int:
+    """How many instances of the other slot nginx uses before this run; 0: all."""
+    return fleet.counts(plan.service.name).get(other_slot(plan.slot)) or plan.left
 
 
 def _share_now(fleet: Fleet, plan: ServicePlan) -> int:
@@ -242,6 +256,7 @@ def _watched(name: str, part: _Part, platform: Platform, endpoint: Endpoint) -> 
     old = other_slot(plan.slot)
     service, settings = plan.service, plan.service.settings
     smoke = settings["gate"]["smoke"] or [settings["health"]["full"]]
+    most = max(plan.left, settings["instances"])
     slots = {plan.slot: {"instances": _instance_targets(plan, platform, plan.slot, step.new)}}
     if plan.before:
         former = as_before(plan)
@@ -266,7 +281,9 @@ def _watched(name: str, part: _Part, platform: Platform, endpoint: Endpoint) -> 
             "slot": plan.slot,
             "log": access_log(endpoint.log_dir, service.name),
             "upstreams": {
-                address: slot for slot in SLOTS for address in service.upstreams(platform, slot)
+                address: slot
+                for slot in SLOTS
+                for address in service.upstreams(platform, slot, most)
             },
             "slots": slots,
             "smoke": {
@@ -290,11 +307,16 @@ def _back(fleet: Fleet, parts: t.Sequence[_Part], platform: Platform) -> Data:
     for part in parts:
         plan = part.plan
         if part.keeps_what_is_done and part.former:
-            shares[part.name], instances[part.name] = part.split(part.former.share, part.former)
-            surplus = _left_instances(plan, platform, plan.slot, part.former.new, 0)
+            former = part.former
+            shares[part.name], instances[part.name] = part.split(
+                former.share, former.new, former.old
+            )
+            numbers = range(former.new + 1, plan.service.settings["instances"] + 1)
+            surplus = _left_instances(plan, platform, plan.slot, numbers, 0)
             stop += [surplus] if surplus else []
         else:
-            shares[part.name] = {plan.slot: 0 if plan.before else _share_now(fleet, plan)}
+            share = 0 if plan.before else _share_now(fleet, plan)
+            shares[part.name], instances[part.name] = part.split(share, part.step.new, plan.left)
             stop.append(_left_slot(plan, plan.slot, 0))
     kept = any(part.keeps_what_is_done for part in parts)
     return {
@@ -305,15 +327,53 @@ def _back(fleet: Fleet, parts: t.Sequence[_Part], platform: Platform) -> Data:
     }
 
 
+_NOTHING: Data = {"shares": {}, "instances": {}, "stop": [], "outcome": "failed"}
+
+
+def _repair_step(fleet: Fleet, plans: t.Sequence[ServicePlan], platform: Platform) -> Data:
+    """Bring live slots to the instances they are to have: first what is missing, at last what is too much."""
+    surplus = [
+        _left_instances(
+            p,
+            platform,
+            p.slot,
+            range(p.service.settings["instances"] + 1, p.left + 1),
+            p.service.settings["drain"],
+        )
+        for p in plans
+    ]
+    return {
+        "name": "instances",
+        "start": [slot_spec(p, platform, p.release) for p in plans],
+        "prove": [target for p in plans for target in direct_targets(p, platform)],
+        "prove_proxy": [],
+        "settle": 0,
+        "peek": {"shares": {}, "instances": {}},
+        "shares": {},
+        "instances": {
+            p.service.name: {
+                **fleet.counts(p.service.name),
+                p.slot: p.service.settings["instances"],
+            }
+            for p in plans
+        },
+        "watch": [],
+        "stop": [one for one in surplus if one],
+        "back": _NOTHING,
+    }
+
+
 def steps(
     fleet: Fleet, plans: t.Sequence[ServicePlan], platform: Platform, endpoint: Endpoint
 ) -> Data:
     """What each step of the release is given; a step with nothing to do has an empty list."""
     moving = [plan for plan in plans if plan.moves_traffic]
     releasing = [plan for plan in plans if plan.action == "release"]
-    starting = [plan for plan in plans if plan.action in ("repair", "restore")]
+    repairing = [plan for plan in plans if plan.action == "repair"]
+    restoring = [plan for plan in plans if plan.action == "restore"]
     tidying = [plan for plan in plans if plan.action == "tidy"]
-    release = [
+    release = [_repair_step(fleet, repairing, platform)] if repairing else []
+    release += [
         _release_step(parts, fleet, platform, endpoint) for parts in _parts(fleet, releasing)
     ]
     unfinished = [p.unfinished for p in plans if p.resumes and not _is_held(fleet, p)]
@@ -322,7 +382,9 @@ def steps(
             p.service.name: {"action": p.action, "version": p.version, "slot": p.slot}
             for p in plans
         },
-        "pull": [slot_spec(p, platform, _release_of(p)) for p in (*releasing, *starting)],
+        "pull": [
+            slot_spec(p, platform, _release_of(p)) for p in (*releasing, *repairing, *restoring)
+        ],
         "migrate": [
             {
                 "service": p.service.name,
@@ -333,8 +395,8 @@ def steps(
             for p in releasing
             if p.service.settings.get("migrations")
         ],
-        "start": [slot_spec(p, platform, _release_of(p)) for p in starting],
-        "prove": [target for p in starting for target in direct_targets(p, platform)],
+        "start": [slot_spec(p, platform, _release_of(p)) for p in restoring],
+        "prove": [target for p in restoring for target in direct_targets(p, platform)],
         "watched": max(unfinished, default=""),
         "steps": release,
         "begin": list(
@@ -343,12 +405,16 @@ def steps(
         "verify": [proxy_target(p, endpoint) for p in plans],
         "verify_back": [proxy_target(as_before(p), endpoint) for p in moving if p.before],
         "shares": {p.service.name: {p.slot: 100} for p in moving},
+        "instances": {
+            p.service.name: {p.slot: p.service.settings["instances"], other_slot(p.slot): p.left}
+            for p in moving
+        },
         "leave": [
             _left_slot(p, other_slot(p.slot), p.service.settings["drain"])
             for p in (*moving, *tidying)
             if not p.stays_warm
         ],
-        "nothing": {"shares": {}, "instances": {}, "stop": [], "outcome": "failed"},
+        "nothing": _NOTHING,
         "warm": all(is_warm(fleet, p) for p in moving),
         "records": [_record(p) for p in moving],
         "given_up": [

@@ -44,13 +44,18 @@ class Step:
     bake: bool = False
 
 
-def release_steps(service: Service) -> t.Tuple[Step, ...]:
-    """The steps of the service's strategy, at least one; the last has all traffic."""
-    return _STRATEGIES[service.settings["strategy"]](service)
+def release_steps(service: Service, live: int) -> t.Tuple[Step, ...]:
+    """The steps of the service's strategy, at least one; the last has all traffic.
+
+    Args:
+        live: instances of the slot that is replaced, 0 where nothing is live. They may be more or fewer
+            than the service is to have.
+    """
+    return _STRATEGIES[service.settings["strategy"]](service, live)
 
 
-def _blue_green(service: Service) -> t.Tuple[Step, ...]:
-    return (_last(service, old=service.settings["instances"]),)
+def _blue_green(service: Service, live: int) -> t.Tuple[Step, ...]:
+    return (_last(service, live),)
 
 
 def _last(service: Service, old: int) -> Step:
@@ -59,23 +64,23 @@ def _last(service: Service, old: int) -> Step:
     return Step("100 %", 100, count, old, bake, longest, bake=True)
 
 
-def _canary(service: Service) -> t.Tuple[Step, ...]:
+def _canary(service: Service, live: int) -> t.Tuple[Step, ...]:
     settings, count = service.settings["canary"], service.settings["instances"]
     before = tuple(
         Step(
             f"{share} %",
             share,
             max(1, math.ceil(count * share / 100)),
-            count,
+            live,
             settings["minimum"],
             settings["maximum"],
         )
         for share in settings["shares"][:-1]
     )
-    return (*before, _last(service, old=count))
+    return (*before, _last(service, live))
 
 
-def _rolling(service: Service) -> t.Tuple[Step, ...]:
+def _rolling(service: Service, live: int) -> t.Tuple[Step, ...]:
     settings, count = service.settings["rolling"], service.settings["instances"]
     sizes = range(settings["batch"], count, settings["batch"])
     before = tuple(
@@ -83,17 +88,17 @@ def _rolling(service: Service) -> t.Tuple[Step, ...]:
             f"{size} of {count}",
             round(100 * size / count),
             size,
-            count - size,
+            max(live - size, min(live, 1)),
             settings["minimum"],
             settings["maximum"],
         )
         for size in sizes
     )
     # The instances replaced last are kept until the bake is over.
-    return (*before, _last(service, old=count - (sizes[-1] if sizes else 0)))
+    return (*before, _last(service, before[-1].old if before else live))
 
 
-_STRATEGIES: t.Dict[str, t.Callable[[Service], t.Tuple[Step, ...]]] = {
+_STRATEGIES: t.Dict[str, t.Callable[[Service, int], t.Tuple[Step, ...]]] = {
     "blue_green": _blue_green,
     "canary": _canary,
     "rolling": _rolling,

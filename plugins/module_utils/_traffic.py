@@ -332,8 +332,9 @@ class Shifter:
             _check_counts(service, counts, servers)
             now = self.directory.split(service)
             green = green_buckets(shares[service]) if service in shares else now.green
-            before[service], after[service] = now, Split(green, counts).within(servers)
-            ways[service] = now.within(servers).towards(after[service])
+            said = {slot: count for slot, count in counts.items() if count}
+            before[service], after[service] = now, Split(green, said)
+            ways[service] = now.towards(after[service])
         return Shift(before, after, before != after), ways
 
     def _move(self, shift: Shift, ways: Splits) -> None:
@@ -399,6 +400,7 @@ class Shifter:
         try:
             green = self.nginx.on_green(service)
             counts = {slot: self.nginx.count(service, slot) for slot in SLOTS}
+            servers = {slot: self.nginx.servers(service, slot) for slot in SLOTS}
         except TrafficError as error:
             return str(error)
         if green != wanted.green:
@@ -408,7 +410,10 @@ class Shifter:
                 f" bucket is {wrong}, on {GREEN if wrong in green else BLUE}"
             )
         for slot, count in counts.items():
-            asked = wanted.counts.get(slot, 0)
+            asked, count = (
+                number if number < servers[slot] else 0
+                for number in (wanted.counts.get(slot, 0), count)
+            )
             if count != asked:
                 return f"{slot} has {instances_text(count)} in traffic instead of {instances_text(asked)}"
         return ""

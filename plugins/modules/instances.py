@@ -11,8 +11,9 @@ version_added: 0.1.0
 short_description: Pull, start, stop or remove the containers of slots
 description:
   - Brings all given slots of a host to one state in one call.
-  - With O(state=started) exactly the given instances run in a slot, each at its fixed address. Containers that
-    already run as described are left alone.
+  - With O(state=started) the given instances run in a slot, each at its fixed address. Containers that already run
+    as described are left alone. Other instances of the slot are removed, except those that run for the same release.
+    They may have traffic, and are stopped by name when they have none.
   - Every container is hardened. It runs as a user without privileges, with all capabilities dropped but those
     the service keeps, without a way to new privileges, with a read-only root file system unless the service
     says otherwise, and with limits on memory, processes and logs.

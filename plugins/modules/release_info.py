@@ -34,6 +34,10 @@ options:
     description: Access logs to read how many requests users sent lately, by service. A missing one is left out.
     type: dict
     default: {}
+  control_url:
+    description: Where the control server of nginx listens on this host. Without it nginx is not asked.
+    type: str
+    default: ""
   limit:
     description: Releases of each service that are returned, newest first.
     type: int
@@ -67,7 +71,8 @@ shares:
   sample: {backend: 100}
 instances_in_traffic:
   description: >-
-    How many instances of a slot get its traffic, by service, for each slot of which not all do. They are its first.
+    How many instances of a slot get its traffic, by service, for each slot where a release said so. They are its
+    first; where nothing was said all get some.
   returned: success
   type: dict
   sample: {backend: {green: 1}}
@@ -86,6 +91,11 @@ requests:
   returned: success
   type: dict
   sample: {backend: {requests: 5400, failed: 3, per_minute: 90.0, seconds: 3600.0}}
+servers:
+  description: How many instances of a slot nginx can reach, by service, where O(control_url) was given and answers.
+  returned: success
+  type: dict
+  sample: {backend: 2}
 images:
   description: What each of O(tags) names. The C(digest) is missing where C(error) says why.
   returned: success
@@ -105,8 +115,9 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import Eng
 from ansible_collections.tagadodo.deploy.plugins.module_utils._host import read_key, resolve_tags
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import fingerprint
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger, LedgerError
-from ansible_collections.tagadodo.deploy.plugins.module_utils._split import GREEN
-from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import read_splits
+from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS
+from ansible_collections.tagadodo.deploy.plugins.module_utils._split import GREEN, TrafficError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import Nginx, read_splits
 
 LATELY = 3600  # seconds
 
@@ -120,6 +131,20 @@ def sent_lately(path: str) -> dict[str, float]:
         "per_minute": round(seen.per_minute, 1),
         "seconds": round(seen.seconds, 1),
     }
+
+
+def known_servers(control_url: str, services: t.Iterable[str]) -> dict[str, int]:
+    """How many instances of a slot nginx can reach; nothing where it does not answer."""
+    nginx = Nginx(control_url)
+    known = {}
+    try:
+        for service in services:
+            known[service] = min(nginx.servers(service, slot) for slot in SLOTS)
+    except TrafficError:
+        return {}
+    finally:
+        nginx.close()
+    return known
 
 
 def read_host(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -143,6 +168,7 @@ def read_host(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
             name: sent_lately(path) for name, path in params["logs"].items() if os.path.exists(path)
         },
         "images": resolve_tags(client, params["tags"]),
+        "servers": known_servers(params["control_url"], splits) if params["control_url"] else {},
     }
 
 
@@ -155,6 +181,7 @@ def main() -> None:
             "secrets": {"type": "dict", "default": {}, "no_log": True},
             "tags": {"type": "list", "elements": "str", "default": []},
             "logs": {"type": "dict", "default": {}},
+            "control_url": {"type": "str", "default": ""},
             "limit": {"type": "int", "default": 20},
         },
         supports_check_mode=True,

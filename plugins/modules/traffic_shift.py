@@ -90,13 +90,13 @@ after:
   sample: {backend: {blue: 0, green: 100}}
 instances_before:
   description: >-
-    How many instances had traffic before the shift, by service, for each slot of which not all had.
+    How many instances had traffic before the shift, by service, for each slot where that was said.
   returned: success
   type: dict
-  sample: {backend: {}}
+  sample: {backend: {blue: 2}}
 instances_after:
   description: >-
-    How many instances have traffic now (in check mode, would have), by service, for each slot of which not all have.
+    How many instances have traffic now (in check mode, would have), by service, for each slot where that was said.
   returned: success
   type: dict
   sample: {backend: {green: 1}}

@@ -18,6 +18,7 @@ _FIELDS = (
     "releases",
     "images",
     "requests",
+    "servers",
 )
 
 

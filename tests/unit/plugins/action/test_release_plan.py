@@ -21,6 +21,7 @@ DESCRIBED = {
     "secrets": {"JWT_SECRET": "{{ vault_jwt_secret }}"},
 }
 CONTAINER = {
+    "number": 1,
     "name": "tagadodo-backend-blue-1",
     "service": "backend",
     "slot": "blue",
@@ -43,6 +44,7 @@ def report(**changes: t.Any) -> dict[str, t.Any]:
         "containers": [CONTAINER],
         "shares": {"backend": 0},
         "instances_in_traffic": {"backend": {}},
+        "servers": {},
         "fingerprints": {"backend": "same"},
         "releases": {"backend": RECORDS},
         "requests": {},

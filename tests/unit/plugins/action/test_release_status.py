@@ -17,7 +17,15 @@ def container(number: int, **more: t.Any) -> dict[str, t.Any]:
 
 def report(*containers: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
     """What ``release_info`` returns."""
-    facts = ("shares", "instances_in_traffic", "fingerprints", "releases", "images", "requests")
+    facts = (
+        "shares",
+        "instances_in_traffic",
+        "fingerprints",
+        "releases",
+        "images",
+        "requests",
+        "servers",
+    )
     return {"containers": [*containers], **{fact: {} for fact in facts}, **more}
 
 

@@ -34,6 +34,11 @@ WANTED = Slot(
 )
 
 
+MORE = replace(
+    WANTED, instances=(*WANTED.instances, Instance("t-backend-green-3", 3, "10.213.2.18"))
+)
+
+
 def found(wanted: Slot = WANTED, running: bool = True) -> list[Found]:
     return [Found(one.name, running, wanted.labels("t", one, MARK)) for one in wanted.instances]
 
@@ -65,10 +70,14 @@ def test_another_release_or_image_is_replaced(change: dict[str, t.Any]) -> None:
 
 
 def test_an_instance_too_many_is_removed() -> None:
-    more = replace(
-        WANTED, instances=(*WANTED.instances, Instance("t-backend-green-3", 3, "10.213.2.18"))
-    )
-    assert steps(found(more)) == [("remove", "3")]
+    stopped = [*found(), found(MORE, running=False)[2]]
+    assert steps(stopped) == [("remove", "3")]
+    older = found(replace(MORE, release="older"))
+    assert steps([*found(), older[2]]) == [("remove", "3")]
+
+
+def test_an_instance_too_many_that_may_have_traffic_is_left_running() -> None:
+    assert steps(found(MORE)) == []
 
 
 @given(

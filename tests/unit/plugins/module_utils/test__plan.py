@@ -45,11 +45,14 @@ def service(**changes: object) -> Service:
 
 
 def containers(
-    slot: str = "blue", version: str = "1.0.0", image: str = OLD, **more: t.Any
+    slot: str = "blue", version: str = "1.0.0", image: str = OLD, count: int = 2, **more: t.Any
 ) -> tuple[dict[str, t.Any], ...]:
     facts = {"service": "backend", "slot": slot, "version": version, "image": image}
     rest = {"release": "r1", "fingerprint": "same", "running": True, **more}
-    return tuple({"name": f"tagadodo-backend-{slot}-{n}", **facts, **rest} for n in (1, 2))
+    return tuple(
+        {"name": f"tagadodo-backend-{slot}-{n}", "number": n, **facts, **rest}
+        for n in range(1, count + 1)
+    )
 
 
 def host(name: str = "web1", **changes: t.Any) -> HostView:
@@ -107,7 +110,85 @@ def test_a_missing_instance_is_repaired_in_the_live_slot() -> None:
     plan = deploy(fleet(host(containers=one_left)))
     assert (plan.action, plan.slot) == ("repair", "blue")
     given = steps(fleet(), [plan], PLATFORM, ENDPOINT)
-    assert (given["start"][0]["release"], given["shares"], given["leave"]) == ("r1", {}, [])
+    assert (given["start"], given["shares"], given["leave"]) == ([], {}, [])
+    (repair,) = given["steps"]
+    assert (repair["start"][0]["release"], repair["shares"], repair["stop"]) == ("r1", {}, [])
+    assert repair["instances"] == {"backend": {"blue": 2}}
+
+
+def live_on(count: int, servers: int = 0, reached: int = 0, share: int = 0, **more: t.Any) -> Fleet:
+    """1.1.0 is live in blue on so many instances, or in green."""
+    slot = "green" if share == 100 else "blue"
+    return fleet(
+        host(
+            containers=containers(slot, version="1.1.0", image=NEW, count=count),
+            shares={"backend": share},
+            servers={"backend": servers} if servers else {},
+            instances_in_traffic={"backend": {slot: reached}} if reached else {},
+            **more,
+        )
+    )
+
+
+def test_more_instances_than_nginx_knows_are_refused() -> None:
+    with pytest.raises(PlanError) as refused:
+        deploy(live_on(1, servers=1), instances=3)
+    assert str(refused.value) == (
+        "backend: 3 instances are asked for, and nginx knows 1 of them; run site.yml first"
+    )
+    assert deploy(live_on(1, servers=3), instances=3).action == "repair"
+    assert deploy(live_on(1), instances=3).action == "repair"
+
+
+def test_more_instances_are_started_before_they_get_traffic() -> None:
+    on = live_on(1, servers=3, reached=1)
+    plan = deploy(on, instances=3)
+    assert plan.reasons == ("1 of 3 instances run on web1", "1 of 3 instances get traffic")
+    (repair,) = steps(on, [plan], PLATFORM, ENDPOINT)["steps"]
+    assert [one["number"] for one in repair["start"][0]["instances"]] == [1, 2, 3]
+    assert (repair["instances"], repair["stop"]) == ({"backend": {"blue": 3}}, [])
+
+
+def test_running_instances_without_traffic_get_it() -> None:
+    on = live_on(3, servers=3, reached=1)
+    assert deploy(on, instances=3).reasons == ("1 of 3 instances get traffic",)
+
+
+def test_fewer_instances_lose_their_traffic_before_they_are_stopped() -> None:
+    on = live_on(3, servers=3, reached=3, share=100)
+    plan = deploy(on, instances=1, drain=7)
+    (repair,) = steps(on, [plan], PLATFORM, ENDPOINT)["steps"]
+    assert repair["instances"] == {"backend": {"green": 1}}
+    assert describe(plan) == [
+        "backend: 1.1.0 is live in green; 1 of 1 instances run on web1, and 2 too many",
+        "  start   what is missing of 1 instance in green",
+        "  shift   traffic to it alone",
+        "  stop    2 instances of green once its connections have ended, after 7 s at most",
+    ]
+    (stopped,) = repair["stop"]
+    assert ([one["number"] for one in stopped["instances"]], stopped["drain"]) == ([2, 3], 7)
+
+
+def test_a_stopped_instance_too_many_is_nothing_to_repair() -> None:
+    stopped = containers(version="1.1.0", image=NEW, running=False)[1:]
+    running = containers(version="1.1.0", image=NEW, count=1)
+    plan = deploy(fleet(host(containers=running + stopped)), instances=1)
+    assert plan.action == "keep"
+
+
+def test_a_release_of_another_size_leaves_the_instances_that_are_live() -> None:
+    on = fleet(host(containers=containers(count=3), servers={"backend": 3}))
+    (step,) = steps(on, [deploy(on, instances=1)], PLATFORM, ENDPOINT)["steps"]
+    assert step["peek"]["instances"] == {"backend": {"green": 1, "blue": 3}}
+    assert step["instances"] == {"backend": {"green": 1, "blue": 3}}
+    assert len(step["watch"][0]["look"]["slots"]["blue"]["instances"]) == 3
+    assert step["back"]["instances"] == {"backend": {"green": 1, "blue": 3}}
+
+
+def test_a_rollback_does_not_ask_for_more_than_nginx_knows() -> None:
+    before = {**LEDGER[1], "settings": {**LEDGER[1]["settings"], "instances": 3}}
+    on = live_on(1, servers=2, releases={"backend": [LEDGER[0], before]})
+    assert plan_rollback(on, service(instances=1), "r3").service.settings["instances"] == 2
 
 
 def test_the_first_release() -> None:
@@ -237,7 +318,7 @@ def test_descriptions_of_nothing_to_do_are_one_line() -> None:
 
 
 def canary(count: int = 4, **changes: object) -> dict[str, t.Any]:
-    on = fleet(host(containers=containers()))
+    on = fleet(host(containers=containers(count=4)))
     plan = deploy(on, strategy="canary", instances=count, **changes)
     return steps(on, [plan], PLATFORM, ENDPOINT)
 
@@ -271,7 +352,7 @@ def test_every_step_of_a_canary_goes_back_to_nothing_on_the_new_slot() -> None:
 
 
 def test_rolling_replaces_one_instance_at_a_time_and_stops_where_it_fails() -> None:
-    on = fleet(host(containers=containers()))
+    on = fleet(host(containers=containers(count=4)))
     plan = deploy(on, strategy="rolling", instances=4)
     given = steps(on, [plan], PLATFORM, ENDPOINT)["steps"]
     assert [one["name"] for one in given] == ["1 of 4", "2 of 4", "3 of 4", "100 %"]

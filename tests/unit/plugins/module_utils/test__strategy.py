@@ -26,12 +26,12 @@ def service(strategy: str, instances: int, **changes: t.Any) -> Service:
 
 
 def test_blue_green_is_one_step() -> None:
-    (step,) = release_steps(service("blue_green", 3, bake=20))
-    assert (step.share, step.new, step.old, step.minimum, step.bake) == (100, 3, 3, 20, True)
+    (step,) = release_steps(service("blue_green", 3, bake=20), 2)
+    assert (step.share, step.new, step.old, step.minimum, step.bake) == (100, 3, 2, 20, True)
 
 
 def test_without_bake_nothing_is_watched() -> None:
-    (step,) = release_steps(service("blue_green", 3, bake=0))
+    (step,) = release_steps(service("blue_green", 3, bake=0), 3)
     assert (step.minimum, step.maximum) == (0, 0)
 
 
@@ -40,7 +40,7 @@ def test_without_bake_nothing_is_watched() -> None:
     [(1, 1, [1]), (4, 1, [1, 2, 3, 4]), (5, 2, [2, 4, 5]), (4, 4, [4])],
 )
 def test_rolling_goes_batch_by_batch(instances: int, batch: int, sizes: list[int]) -> None:
-    steps = release_steps(service("rolling", instances, rolling={"batch": batch}))
+    steps = release_steps(service("rolling", instances, rolling={"batch": batch}), instances)
     assert [step.new for step in steps] == sizes
 
 
@@ -50,31 +50,40 @@ shares = st.lists(st.integers(1, 99), unique=True, max_size=6).map(
 )
 
 
-@given(counts, shares)
-def test_a_canary_never_has_more_traffic_than_instances_for_it(count: int, some: list[int]) -> None:
-    steps = release_steps(service("canary", count, canary={"shares": some}))
+@given(counts, shares, counts)
+def test_a_canary_never_has_more_traffic_than_instances_for_it(
+    count: int, some: list[int], live: int
+) -> None:
+    steps = release_steps(service("canary", count, canary={"shares": some}), live)
     assert [step.share for step in steps] == some
     for step in steps:
         assert 1 <= step.new <= count
         assert step.new == 1 or step.new * 100 >= count * step.share
-        assert step.old == count
+        assert step.old == live
 
 
-@given(counts, st.data())
-def test_rolling_always_has_as_many_instances_as_before(count: int, data: st.DataObject) -> None:
+@given(counts, counts, st.data())
+def test_rolling_always_has_as_many_instances_as_before(
+    count: int, live: int, data: st.DataObject
+) -> None:
     batch = data.draw(st.integers(1, count))
-    steps = release_steps(service("rolling", count, rolling={"batch": batch}))
-    assert all(step.new + step.old >= count for step in steps)
-    assert all(step.old >= 1 for step in steps)
+    steps = release_steps(service("rolling", count, rolling={"batch": batch}), live)
+    assert all(step.new + step.old >= min(live, count) for step in steps)
+    assert all(1 <= step.old <= live for step in steps)
     assert [step.share for step in steps] == sorted({step.share for step in steps})
     assert (steps[-1].new, steps[-1].share, steps[-1].bake) == (count, 100, True)
+
+
+@pytest.mark.parametrize("strategy", ["blue_green", "canary", "rolling"])
+def test_a_first_release_leaves_no_slot(strategy: str) -> None:
+    assert {step.old for step in release_steps(service(strategy, 3), 0)} == {0}
 
 
 def test_services_with_fewer_steps_begin_later() -> None:
     rows = aligned(
         {
-            "backend": release_steps(service("canary", 2)),
-            "frontend": release_steps(service("blue_green", 1)),
+            "backend": release_steps(service("canary", 2), 2),
+            "frontend": release_steps(service("blue_green", 1), 1),
         }
     )
     assert [sorted(row) for row in rows] == [["backend"]] * 3 + [["backend", "frontend"]]

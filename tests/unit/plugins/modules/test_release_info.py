@@ -62,7 +62,7 @@ def files(path: pathlib.Path) -> dict[str, int]:
 @pytest.mark.engine
 @pytest.mark.usefixtures("engine")
 def test_a_host_without_anything(read: Read, tmp_path: pathlib.Path) -> None:
-    nothing = ("shares", "instances_in_traffic", "releases", "requests", "images")
+    nothing = ("shares", "instances_in_traffic", "releases", "requests", "images", "servers")
     answer = read(logs={"backend": str(tmp_path / "none.json")})
     assert answer.pop("fingerprints").keys() == {"backend"}
     assert answer == {"changed": False, "containers": [], **{name: {} for name in nothing}}
@@ -91,7 +91,7 @@ def test_the_containers_of_this_project_alone(read: Read, engine: t.Any, shell_i
     project = f"unit-{uuid.uuid4().hex[:8]}"
     facts = {"service": "backend", "slot": "green", "version": "1.1.0", "release": "r1"}
     labels = {**facts, "image": "t/backend@sha256:11", "fingerprint": "0123456789abcdef"}
-    of = {f"{project}-backend-green-1": {**labels, "project": project}}
+    of = {f"{project}-backend-green-1": {**labels, "project": project, "instance": "1"}}
     of[f"{project}-other"] = {**labels, "project": f"{project}-other"}
     of[f"{project}-redis"] = {"project": project}
     for name, given in of.items():
@@ -106,6 +106,7 @@ def test_the_containers_of_this_project_alone(read: Read, engine: t.Any, shell_i
     assert found == {
         "name": f"{project}-backend-green-1",
         **labels,
+        "number": 1,
         "running": False,
         "status": "Created",
         "health": "",

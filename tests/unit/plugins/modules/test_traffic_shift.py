@@ -109,7 +109,7 @@ def test_it_says_how_many_instances_had_and_have_traffic(tmp_path: Path, control
     assert planned["diff"] == done["diff"]
     assert planned["instances_after"] == done["instances_after"] == {"backend": {"green": 1}}
     assert done["instances_before"] == {"backend": {}}
-    assert done["diff"]["after"] == "backend: blue 75 %, green 25 % on its first instance\n"
+    assert done["diff"]["after"] == "backend: blue 75 %, green 25 % on 1 instance\n"
     assert run(**arguments, **canary)["changed"] is False
 
     grown = run(**arguments, instances={"backend": {"green": 2, "blue": 3}})
