@@ -25,7 +25,7 @@ Meanwhile = t.Callable[[Stack], t.ContextManager[None]]
 
 
 def log_of(stack: Stack) -> pathlib.Path:
-    return stack.log_dir / "nginx/backend.json"
+    return stack.log_dir / "nginx/backend.access.json"
 
 
 @contextlib.contextmanager
@@ -205,7 +205,7 @@ def test_no_line_of_the_log_was_missed_or_counted_twice(canary: Stack) -> None:
 
 def times(folder: pathlib.Path) -> t.Iterator[float]:
     """When users' requests ended, by every log there is."""
-    for path in folder.glob("backend.json*"):
+    for path in folder.glob("backend.access.json*"):
         opened = subprocess.run(["zcat", "-f", path], check=True, capture_output=True, text=True)
         for line in opened.stdout.splitlines():
             with contextlib.suppress(ValueError):
