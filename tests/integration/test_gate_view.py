@@ -28,10 +28,17 @@ def log_of(stack: Stack) -> pathlib.Path:
     return stack.log_dir / "nginx/backend.access.json"
 
 
+def rotate(stack: Stack) -> None:
+    """As the host does each day, by what the role installed."""
+    state = stack.work / "logrotate.state"
+    command = ["logrotate", "-f", "-s", state, f"/etc/logrotate.d/{stack.name}-nginx"]
+    subprocess.run(command, check=True)
+
+
 @contextlib.contextmanager
 def a_rotated_and_cut_log(stack: Stack) -> t.Iterator[None]:
     """The host's own rotation, later a copy and a cut to nothing, and half a line."""
-    subprocess.run(["logrotate", "-f", f"/etc/logrotate.d/{stack.name}-nginx"], check=True)
+    rotate(stack)
     time.sleep(6)
     with log_of(stack).open("a") as log:
         log.truncate(0)
@@ -184,7 +191,7 @@ def test_no_line_of_the_log_was_missed_or_counted_twice(canary: Stack) -> None:
     @contextlib.contextmanager
     def rotated(stack: Stack) -> t.Iterator[None]:
         for _time in range(2):
-            subprocess.run(["logrotate", "-f", f"/etc/logrotate.d/{stack.name}-nginx"], check=True)
+            rotate(stack)
             time.sleep(6)
         yield
 
