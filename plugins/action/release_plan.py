@@ -19,6 +19,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
     ServicePlan,
     plan_deploy,
     plan_rollback,
+    plan_rollbacks,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     Platform,
@@ -125,9 +126,11 @@ def _plans(
 ) -> list[ServicePlan]:
     described = parse_services(args["services"])
     if args["kind"] == "rollback":
+        named = named_services(described, args["only"])
+        if not args["only"] and not args["version"]:
+            return plan_rollbacks(fleet, named, release)
         return [
-            plan_rollback(fleet, service, release, args["version"] or None)
-            for service in named_services(described, args["only"])
+            plan_rollback(fleet, service, release, args["version"] or None) for service in named
         ]
     return [
         plan_deploy(
