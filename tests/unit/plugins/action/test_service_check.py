@@ -109,6 +109,10 @@ MISTAKES = {
         backend(version=True),
         "services.backend.version: True is not text; put it in quotes",
     ),
+    "a version asked for without quotes": (
+        check(only="backend", version=1.10),
+        "version: 1.1 is a number; put it in quotes",
+    ),
     "a wrong argument": (check(onyl="backend"), "onyl. Supported parameters include: "),
     "names that are none": (check(only=7), "service: 7 is not described"),
 }
