@@ -187,6 +187,19 @@ def test_a_release_is_shown_and_returned_as_its_steps(answers: dict[str, t.Any])
     assert result["diff"]["after"] in answer.shown
 
 
+def test_the_plan_is_shown_once(answers: dict[str, t.Any]) -> None:
+    """All runs of this file ask for diffs, and a diff is shown of what changes."""
+    done, would = answers["a release"], answers["a release in check mode"]
+    plan = done.result["diff"]["after"].splitlines()
+    shown = done.shown.splitlines()
+    heading = next(number for number, line in enumerate(shown) if line.startswith("PLAN "))
+    assert shown[heading + 1 : heading + 1 + len(plan)] == plan
+    assert [line[1:] for line in would.shown.splitlines() if line.startswith("+")][1:] == plan
+    for answer in (done, would):
+        assert answer.shown.count(plan[0]) == 1
+    assert "PLAN " not in would.shown
+
+
 def test_check_mode_tells_the_same_plan_as_a_change(answers: dict[str, t.Any]) -> None:
     done, would = answers["a release"].result, answers["a release in check mode"].result
     own = {"changed", "release", "began", "records", "pull", "steps"}  # these name the release
