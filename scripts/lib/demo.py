@@ -156,10 +156,11 @@ def summary(report: dict[str, t.Any], took: dict[str, float], outcome: dict[str,
     for part in parts:
         print(f"              {part}")
     for version, seen in sorted(report["versions"].items()):
-        print(f"              {seen['answers']} answers said they are of version {version}")
+        named = "no version" if version == "?" else f"version {version}"
+        print(f"              {seen['answers']} answers named {named}")
     cuts = report["websockets"]["cuts"]
     opened = report["websockets"]["opened"]
-    print(f"  websockets  {opened} opened, {len(cuts)} closed by a release after their drain time")
+    print(f"  websockets  {opened} opened, {len(cuts)} closed after their drain time")
     gap = report["largest_gap"]["seconds"]
     latency = report["latency_ms"]
     print(
