@@ -19,6 +19,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
     ServicePlan,
     plan_deploy,
     plan_rollback,
+    plan_rollbacks,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     Platform,
@@ -89,19 +90,28 @@ class ActionModule(ActionBase):
             given = steps(fleet, plans, platform, Endpoint(**args["endpoint"]))
         except (PlanError, ServiceError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from error
-        for line in planned:
-            Display().display(line)
         changes = any(plan.changes for plan in plans)
+        # A plan changes nothing; in check mode it stands for the steps that will not be taken.
+        changed = changes and bool(self._task.check_mode)
+        if not (changed and self._task.diff):  # then it is shown as the diff
+            _show(planned)
         return {
             **result,
-            # A plan changes nothing; in check mode it stands for the steps that will not be taken.
-            "changed": changes and bool(self._task.check_mode),
+            "changed": changed,
             "diff": {"before": current_text(plans), "after": "\n".join(planned) + "\n"},
             "release": release,
             "changes": changes,
             "began": time.time(),
             **given,
         }
+
+
+def _show(planned: t.Sequence[str]) -> None:
+    """Show the plan under a heading of its own: that of the task may come after what it displays."""
+    display = Display()
+    display.banner("PLAN")
+    for line in planned:
+        display.display(line)
 
 
 def _fleet(args: t.Mapping[str, t.Any]) -> Fleet:
@@ -125,9 +135,11 @@ def _plans(
 ) -> list[ServicePlan]:
     described = parse_services(args["services"])
     if args["kind"] == "rollback":
+        named = named_services(described, args["only"])
+        if not args["only"] and not args["version"]:
+            return plan_rollbacks(fleet, named, release)
         return [
-            plan_rollback(fleet, service, release, args["version"] or None)
-            for service in named_services(described, args["only"])
+            plan_rollback(fleet, service, release, args["version"] or None) for service in named
         ]
     return [
         plan_deploy(

@@ -12,10 +12,14 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import PlanError
-from ansible_collections.tagadodo.deploy.plugins.module_utils._status import screen
+from ansible_collections.tagadodo.deploy.plugins.module_utils._status import (
+    known_services,
+    screen,
+)
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import host_view
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import as_names
 
-ARGUMENTS = {"hosts": {"type": "dict", "required": True}}
+ARGUMENTS = {"hosts": {"type": "dict", "required": True}, "only": {"type": "raw"}}
 
 
 class ActionModule(ActionBase):
@@ -33,7 +37,13 @@ class ActionModule(ActionBase):
             views = [host_view(name, report) for name, report in args["hosts"].items()]
         except PlanError as error:
             raise AnsibleActionFail(str(error)) from error
-        lines = screen(views)
+        only = as_names(args["only"])
+        known = known_services(views)
+        for name in only:
+            if name not in known:
+                told = f"known services: {', '.join(known)}" if known else "run site.yml first"
+                raise AnsibleActionFail(f"service: no host knows {name}; {told}")
+        lines = screen(views, only=only)
         for line in lines:
             Display().display(line)
         return {**result, "changed": False, "lines": lines}

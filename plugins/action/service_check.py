@@ -7,19 +7,29 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible import context
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import ServiceError
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._command_line import (
+    CommandLineError,
+    check_command_line,
+)
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
+    check_version_is_text,
+    named_services,
     parse_services,
     select_services,
 )
 
 ARGUMENTS = {
-    "services": {"type": "dict", "required": True},
+    "services": {"type": "dict"},
     "only": {"type": "raw"},
-    "version": {"type": "str"},
+    "version": {"type": "raw"},
+    "release": {"type": "bool", "default": True},
+    "secret_problems": {"type": "list", "elements": "str", "default": []},
 }
 
 
@@ -35,9 +45,26 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         _validated, args = ActionBase.validate_argument_spec(self, ARGUMENTS)
         try:
-            chosen = select_services(
-                parse_services(args["services"]), args["only"], args["version"]
-            )
-        except ServiceError as error:
+            check_command_line(context.CLIARGS.get("extra_vars", ()), load_extra_vars(self._loader))
+            names = _names(args)
+        except (CommandLineError, ServiceError) as error:
             raise AnsibleActionFail(str(error)) from error
-        return {**result, "changed": False, "names": [service.name for service in chosen]}
+        return {**result, "changed": False, "names": names}
+
+
+def _names(args: t.Mapping[str, t.Any]) -> list[str]:
+    """The services that are asked for.
+
+    Raises:
+        ServiceError: the first mistake in a description or in what is asked for.
+    """
+    check_version_is_text(args["version"], "version")
+    if args["services"] is None:
+        return []
+    services = parse_services(args["services"])
+    chosen = named_services(services, args["only"])
+    if args["release"]:
+        chosen = select_services(services, args["only"], args["version"])
+    for problem in args["secret_problems"]:
+        raise ServiceError(problem)
+    return [service.name for service in chosen]

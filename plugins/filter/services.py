@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleFilterError
+from jinja2 import UndefinedError
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import runtime_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
@@ -41,6 +42,32 @@ def public_services(services: object) -> object:
         else entry
         for name, entry in services.items()
     }
+
+
+def secret_problems(services: object) -> list[str]:
+    """A line for each secret that has no value; never a value."""
+    if not isinstance(services, dict):
+        return []
+    return [
+        f"services.{name}.secrets.{secret}: {problem}"
+        for name, entry in services.items()
+        if isinstance(entry, dict) and isinstance(entry.get("secrets"), dict)
+        for secret in entry["secrets"]
+        for problem in _problem_of(entry["secrets"], secret)
+    ]
+
+
+def _problem_of(secrets: dict[str, object], secret: str) -> t.Iterator[str]:
+    """Ansible renders the template of a value when the value is taken out of its dictionary."""
+    try:
+        secrets[secret]
+    except UndefinedError as error:
+        # What raised anything else may have had a secret in its hands, and in its message.
+        yield (
+            "its value cannot be read; is the vault's password given, and is its template right?"
+            if error.__cause__
+            else f"{error}; define it, or correct its name"
+        )
 
 
 def service_secrets(services: object) -> dict[str, dict[str, str]]:
@@ -114,6 +141,7 @@ class FilterModule:
             "failure_reason": failure_reason,
             "host_looks": host_looks,
             "public_services": public_services,
+            "secret_problems": secret_problems,
             "service_logs": service_logs,
             "service_routes": service_routes,
             "service_runtimes": service_runtimes,

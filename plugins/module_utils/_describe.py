@@ -29,6 +29,9 @@ def describe(
         warm: whether the slot to restore still runs.
     """
     name = plan.service.name
+    if plan.action == "keep" and plan.reasons:
+        stays = f"{plan.version} stays" if plan.before else "nothing is live"
+        return [f"{name}: {stays}; {'; '.join(plan.reasons)}"]
     if plan.action == "keep":
         return [f"{name}: {plan.version} is live in {plan.live}; nothing to do"]
     if plan.action == "repair":

@@ -33,6 +33,10 @@ class PlanError(Exception):
     """What is asked for cannot be done; the text is one line and says what to change."""
 
 
+class NoGoodRelease(PlanError):
+    """The ledger knows no release to go back to."""
+
+
 @dataclass(frozen=True)
 class HostView:
     """What one host reported (see the ``release_info`` module)."""
@@ -148,6 +152,7 @@ class ServicePlan:
         left: instances of the slot that is left, or that was live before an unfinished release.
         first: index of the step at which an unfinished release goes on.
         unfinished: name of a release that was not finished and is continued or given up by this.
+        reasons: why something is done, or why a rollback leaves the service alone.
     """
 
     service: Service
@@ -361,16 +366,14 @@ def plan_rollback(
     The service's settings become those of the release that is restored, except for secrets.
 
     Raises:
-        PlanError: the ledger knows no such release.
+        NoGoodRelease: the ledger knows no such release.
     """
     records = fleet.records(service.name)
     unfinished = fleet.unfinished(service.name)
     current = live_record(records)
+    good = [record for record in records if record.get("outcome") == "succeeded"]
     if version:
-        candidates = [
-            r for r in records if r.get("outcome") == "succeeded" and r.get("version") == version
-        ]
-        target = candidates[0] if candidates else None
+        target = next((record for record in good if record.get("version") == version), None)
         asked = f"no good release of version {version}"
     elif unfinished:
         target = current
@@ -379,8 +382,8 @@ def plan_rollback(
         target = good_before(records, current)
         asked = "no good release before the live one"
     if target is None:
-        known = ", ".join(sorted({str(r.get("version")) for r in records})) or "none"
-        raise PlanError(f"{service.name}: the ledger knows {asked} (versions it knows: {known})")
+        known = ", ".join(sorted({str(record.get("version")) for record in good})) or "none"
+        raise NoGoodRelease(f"{service.name}: the ledger knows {asked} (good ones: {known})")
     share = fleet.green_share(service.name)
     live = SLOTS[1] if share >= 50 else SLOTS[0]
     if unfinished:
@@ -404,6 +407,39 @@ def plan_rollback(
         left=fleet.instances(service.name, live),
         unfinished=str(unfinished["release"]) if unfinished else "",
     )
+
+
+def plan_rollbacks(
+    fleet: Fleet, services: t.Sequence[Service], release: str
+) -> t.List[ServicePlan]:
+    """Plan going back with all services that can; the others stay as they are.
+
+    Raises:
+        NoGoodRelease: none can.
+    """
+    plans: t.List[ServicePlan] = []
+    refusals: t.List[str] = []
+    for service in services:
+        try:
+            plans.append(plan_rollback(fleet, service, release))
+        except NoGoodRelease as error:
+            plans.append(_stays(fleet, service))
+            refusals.append(str(error))
+    if len(refusals) == len(plans):
+        raise NoGoodRelease("; ".join(refusals))
+    return plans
+
+
+def _stays(fleet: Fleet, service: Service) -> ServicePlan:
+    """Leave a service alone, whatever state it is in."""
+    green = max((view.shares.get(service.name, 0) for view in fleet.proxy), default=0)
+    live = SLOTS[1] if green >= 50 else SLOTS[0]
+    current = _live_container(fleet, service, live)
+    version, image, release = (
+        str(current[key]) if current else "" for key in ("version", "image", "release")
+    )
+    reasons = ("there is no earlier good release",)
+    return ServicePlan(service, "keep", live, version, image, release, current, reasons)
 
 
 def is_warm(fleet: Fleet, plan: ServicePlan) -> bool:

@@ -63,11 +63,11 @@ def _share(views: t.Sequence[HostView], service: str) -> t.Optional[int]:
     return shares.pop() if len(shares) == 1 else None
 
 
-def _history(views: t.Sequence[HostView], limit: int) -> t.List[Row]:
+def _history(views: t.Sequence[HostView], only: t.Collection[str], limit: int) -> t.List[Row]:
     records: t.Dict[t.Tuple[str, str], Record] = {}
     for view in views:
         for service, known in view.releases.items():
-            for record in known:
+            for record in known if not only or service in only else ():
                 records[(str(record["release"]), service)] = record
     newest = sorted(records.items(), reverse=True)[:limit]
     return [
@@ -85,16 +85,24 @@ def _outcome(record: Record) -> str:
     return f"{told}: {record['reason']}" if record.get("reason") else told
 
 
-def screen(views: t.Sequence[HostView], limit: int = 10) -> t.List[str]:
+def known_services(views: t.Sequence[HostView]) -> t.List[str]:
+    """The services that a host runs or serves."""
+    return sorted(
+        {c["service"] for view in views for c in view.containers}
+        | {s for v in views for s in v.shares}
+    )
+
+
+def screen(
+    views: t.Sequence[HostView], limit: int = 10, only: t.Collection[str] = ()
+) -> t.List[str]:
     """The status of all hosts as lines of text.
 
     Args:
         limit: how many of the last releases are listed.
+        only: services that are shown; all of them when empty.
     """
-    names = sorted(
-        {c["service"] for view in views for c in view.containers}
-        | {s for v in views for s in v.shares}
-    )
+    names = [name for name in known_services(views) if not only or name in only]
     rows: t.List[Row] = []
     for service in names:
         share = _share(views, service)
@@ -102,5 +110,5 @@ def screen(views: t.Sequence[HostView], limit: int = 10) -> t.List[str]:
         shown = [row for row in found if row is not None]
         rows += shown or [(service, "-", "-", "-", "-", "nothing released", "-")]
     lines = table(HEADINGS, rows) if rows else ["No service is set up yet; run site.yml."]
-    history = _history(views, limit)
+    history = _history(views, only, limit)
     return lines + (["", *table(HISTORY, history)] if history else [])

@@ -402,7 +402,8 @@ def steps(
         "begin": list(
             {one["name"]: one["look"] for step in release for one in step["watch"]}.values()
         ),
-        "verify": [proxy_target(p, endpoint) for p in plans],
+        # A rollback is not judged by the services that it leaves alone.
+        "verify": [proxy_target(p, endpoint) for p in restoring or plans],
         "verify_back": [proxy_target(as_before(p), endpoint) for p in moving if p.before],
         "shares": {p.service.name: {p.slot: 100} for p in moving},
         "instances": {

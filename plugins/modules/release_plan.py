@@ -27,7 +27,8 @@ options:
   kind:
     description:
       - V(deploy) makes versions live. V(first) does so only for services that have nothing live.
-      - V(rollback) goes back to the last good release, or to the last good one of O(version).
+      - V(rollback) goes back to the last good release, or to the last good one of O(version). Where neither
+        O(only) nor O(version) is given, it leaves services alone that have no earlier good release.
     type: str
     choices: [deploy, first, rollback]
     default: deploy

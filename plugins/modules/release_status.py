@@ -26,6 +26,9 @@ options:
     description: Results of M(tagadodo.deploy.release_info) by host.
     type: dict
     required: true
+  only:
+    description: Names of services that are shown, as list or text with commas. All when empty.
+    type: raw
 author:
   - Taga Dodo deploy contributors (@tagadodo)
 """

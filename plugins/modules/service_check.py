@@ -13,6 +13,8 @@ version_added: 0.1.0
 short_description: Check the description of services before anything is touched
 description:
   - Checks types, ranges and what services must not share, and that what is asked for is described.
+  - Checks the extra variables of the command line too. A name that is nearly one of those that the playbooks of
+    this collection take, or an empty value of one, would release something else than what was meant.
   - Runs on the controller. A mistake is reported in one line that names the setting and says what to change.
 attributes:
   check_mode:
@@ -23,15 +25,25 @@ attributes:
     description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
 options:
   services:
-    description: The services as the inventory describes them, without the values of secrets.
+    description:
+      - The services as the inventory describes them, without the values of secrets.
+      - Without them only the command line is checked.
     type: dict
-    required: true
   only:
     description: Names of services that are asked for, as list or text with commas. All when empty.
     type: raw
   version:
-    description: Version that is asked for instead of the described ones.
-    type: str
+    description: Version that is asked for instead of the described ones, as text.
+    type: raw
+  release:
+    description: Whether the services are to be released, so that each of them needs a version.
+    type: bool
+    default: true
+  secret_problems:
+    description: What filter P(tagadodo.deploy.secret_problems#filter) says of them; anything is a mistake.
+    type: list
+    elements: str
+    default: []
 author:
   - Taga Dodo deploy contributors (@tagadodo)
 """
@@ -41,11 +53,15 @@ EXAMPLES = r"""
 - name: Check the description of every service
   tagadodo.deploy.service_check:
     services: "{{ services | tagadodo.deploy.public_services }}"
+    secret_problems: "{{ services | tagadodo.deploy.secret_problems }}"
+
+- name: Check the command line alone
+  tagadodo.deploy.service_check:
 """
 
 RETURN = r"""
 names:
-  description: The services that are asked for.
+  description: The services that are asked for; empty without O(services).
   returned: success
   type: list
   elements: str

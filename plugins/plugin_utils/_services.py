@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import pathlib
 import typing as t
@@ -73,12 +74,43 @@ def _plain(value: object) -> object:
 def _validated(name: str, entry: object) -> dict[str, t.Any]:
     if not isinstance(entry, dict):
         raise ServiceError(f"services.{name}: expected settings such as image, port and hostnames")
+    for problem in _unknown_settings(service_options(), entry, f"services.{name}"):
+        raise ServiceError(problem)
     if not name or "image" not in entry:
         raise ServiceError(f"services.{name}.image: missing; name the image without its tag")
+    check_version_is_text(entry.get("version"), f"services.{name}.version")
     result = ArgumentSpecValidator(service_options()).validate(entry)
     if result.error_messages:
         raise ServiceError(f"services.{name}: {'; '.join(result.error_messages)}")
     return t.cast("dict[str, t.Any]", result.validated_parameters)
+
+
+def _unknown_settings(
+    options: dict[str, t.Any], entry: dict[str, t.Any], path: str
+) -> t.Iterator[str]:
+    """A line for each setting there is none of, in groups and lists of groups as well."""
+    for key, value in entry.items():
+        if key not in options:
+            near = difflib.get_close_matches(str(key), options, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(options)}"
+            yield f"{path}.{key}: not known; {hint}"
+        elif "options" in options[key]:
+            for group in value if isinstance(value, list) else [value]:
+                if isinstance(group, dict):
+                    yield from _unknown_settings(options[key]["options"], group, f"{path}.{key}")
+
+
+def check_version_is_text(version: object, path: str) -> None:
+    """Refuse what YAML has made of a version without quotes: 1.10 is 1.1 by now.
+
+    Raises:
+        ServiceError: with ``path`` as the setting's name.
+    """
+    if version is None or isinstance(version, str):
+        return
+    if isinstance(version, bool) or not isinstance(version, int):
+        kind = "a number" if isinstance(version, float) else "not text"
+        raise ServiceError(f"{path}: {version} is {kind}; put it in quotes")
 
 
 def as_names(value: object) -> tuple[str, ...]:

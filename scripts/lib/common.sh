@@ -25,6 +25,22 @@ die() {
     exit 1
 }
 
+# help_asked ARGUMENT...: whether -h or --help is among them.
+help_asked() {
+    [[ " $* " == *" -h "* || " $* " == *" --help "* ]]
+}
+
+# usage: what the comment at the head of the script says, below its licence.
+usage() {
+    awk 'NR > 1 && !/^#/ {exit} told {sub(/^# ?/, ""); print} /^#$/ {told = 1}' "$0"
+}
+
+# refuse TEXT: what was typed is not understood.
+refuse() {
+    printf 'error: %s\n' "$*" >&2
+    exit 2
+}
+
 # run_logged NAME COMMAND...: quiet; its output goes to build/logs/NAME.log, whose end is shown if it fails.
 run_logged() {
     local log=$LOGS/$1.log

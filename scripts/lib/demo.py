@@ -125,17 +125,42 @@ def lost_in(report: dict[str, t.Any]) -> int:
     return int(report["totals"]["lost"]) - crossing(report)
 
 
-def summary(report: dict[str, t.Any], took: dict[str, float], outcome: dict[str, str]) -> None:
+# Requests that are neither answered well nor lost, as scripts/lib/traffic.py counts them.
+OTHERS = {
+    "refused_streams": "were refused unread as nginx closed their HTTP/2 connection; browsers repeat them unseen",
+    "limited": "were over nginx's limit for one address (429)",
+    "wrong": "were answered with another 4xx",
+    "unfinished": "were still open at the end",
+}
+
+
+def requests_told(report: dict[str, t.Any]) -> list[str]:
+    """What became of the requests that were sent; the numbers after the first line add up to its own."""
     totals = report["totals"]
+    parts = [(totals["ok"], "were answered"), (lost_in(report), "were lost")]
+    parts += [(totals[name], told) for name, told in OTHERS.items() if totals[name]]
+    if crossing(report):
+        told = "were websocket messages that met the close of their connection after its drain time"
+        parts.append((crossing(report), told))
+    width = len(str(totals["sent"]))
+    return [
+        f"{totals['sent']} sent, of which",
+        *(f"{count:>{width}} {told}" for count, told in parts),
+    ]
+
+
+def summary(report: dict[str, t.Any], took: dict[str, float], outcome: dict[str, str]) -> None:
     heading("What was measured")
-    print(f"  requests    {totals['sent']} sent, {totals['ok']} answered, {lost_in(report)} lost")
+    first, *parts = requests_told(report)
+    print(f"  requests    {first}")
+    for part in parts:
+        print(f"              {part}")
     for version, seen in sorted(report["versions"].items()):
-        print(f"              {seen['answers']} answers said version {version}")
+        named = "no version" if version == "?" else f"version {version}"
+        print(f"              {seen['answers']} answers named {named}")
     cuts = report["websockets"]["cuts"]
-    print(
-        f"  websockets  {report['websockets']['opened']} opened, {len(cuts)} closed after their drain"
-        f" time, {crossing(report)} messages crossed the close"
-    )
+    opened = report["websockets"]["opened"]
+    print(f"  websockets  {opened} opened, {len(cuts)} closed after their drain time")
     gap = report["largest_gap"]["seconds"]
     latency = report["latency_ms"]
     print(

@@ -24,8 +24,12 @@ STEPS = (
 
 
 def plan_in(output: str) -> list[str]:
-    """The plan's lines in a run's output, in order, each once; the summary at the end is none of them."""
-    lines = (line for line in output.splitlines() if line.startswith(STEPS))
+    """The plan's lines in a run's output, in order, each once; the summary at the end is none of them.
+
+    A check with diffs shows the plan as one.
+    """
+    lines = (line.removeprefix("+") for line in output.splitlines())
+    lines = (line for line in lines if line.startswith(STEPS))
     return list(dict.fromkeys(line for line in lines if " is live in " not in line))
 
 

@@ -86,6 +86,10 @@ def plan(check_mode: bool = False, **changes: t.Any) -> dict[str, t.Any]:
     return {"tagadodo.deploy.release_plan": arguments, "check_mode": check_mode}
 
 
+FRONTEND = {"image": "tagadodo/frontend", "port": 80, "hostnames": ["www.example.com"]}
+BOTH = {"backend": {**DESCRIBED, "secrets": {"JWT_SECRET": ""}}, "frontend": FRONTEND}
+ONE_RELEASE = {"web1": report(releases={"backend": RECORDS[:1]})}
+
 PLANS = {
     "a release": plan(kind="deploy", only="", version=""),
     "a release in check mode": plan(check_mode=True, kind="deploy"),
@@ -95,6 +99,7 @@ PLANS = {
     "a first release": plan(hosts={"web1": report(containers=[], releases={})}, kind="first"),
     "a first release of what is live": plan(check_mode=True, kind="first"),
     "a rollback": plan(kind="rollback"),
+    "a rollback of all": plan(kind="rollback", services=BOTH, only="", version=""),
     "a rollback in check mode": plan(check_mode=True, kind="rollback", version="0.9.0"),
 }
 
@@ -130,7 +135,15 @@ MISTAKES = {
     ),
     "nothing to go back to": (
         plan(kind="rollback", version="0.8.0"),
-        "backend: the ledger knows no good release of version 0.8.0 (versions it knows: 0.9.0, 1.0.0)",
+        "backend: the ledger knows no good release of version 0.8.0 (good ones: 0.9.0, 1.0.0)",
+    ),
+    "nothing that all could go back to": (
+        plan(kind="rollback", hosts=ONE_RELEASE),
+        "backend: the ledger knows no good release before the live one (good ones: 1.0.0)",
+    ),
+    "nothing that the named one could go back to": (
+        plan(kind="rollback", services=BOTH, only="frontend"),
+        "frontend: the ledger knows no good release before the live one (good ones: none)",
     ),
     "a kind there is none of": (
         plan(kind="rolback"),
@@ -172,6 +185,19 @@ def test_a_release_is_shown_and_returned_as_its_steps(answers: dict[str, t.Any])
     assert result["diff"]["before"] == "backend: 1.0.0 is live in blue\n"
     assert result["diff"]["after"].startswith("backend: 1.0.0 (blue) → 1.1.0 (green); version")
     assert result["diff"]["after"] in answer.shown
+
+
+def test_the_plan_is_shown_once(answers: dict[str, t.Any]) -> None:
+    """All runs of this file ask for diffs, and a diff is shown of what changes."""
+    done, would = answers["a release"], answers["a release in check mode"]
+    plan = done.result["diff"]["after"].splitlines()
+    shown = done.shown.splitlines()
+    heading = next(number for number, line in enumerate(shown) if line.startswith("PLAN "))
+    assert shown[heading + 1 : heading + 1 + len(plan)] == plan
+    assert [line[1:] for line in would.shown.splitlines() if line.startswith("+")][1:] == plan
+    for answer in (done, would):
+        assert answer.shown.count(plan[0]) == 1
+    assert "PLAN " not in would.shown
 
 
 def test_check_mode_tells_the_same_plan_as_a_change(answers: dict[str, t.Any]) -> None:
@@ -220,6 +246,13 @@ def test_a_rollback_restores_the_last_good_release(
     }
     assert result["records"][0]["facts"]["restores"] == "20260101-000000"
     assert result["given_up"] == [{"service": "backend", "release": "20260102-000000"}]
+
+
+def test_a_rollback_of_all_says_which_service_stays(answers: dict[str, t.Any]) -> None:
+    answer = answers["a rollback of all"]
+    assert answer.result["services"]["frontend"]["action"] == "keep", answer.result
+    assert answer.result["services"]["backend"]["version"] == "0.9.0"
+    assert "frontend: nothing is live; there is no earlier good release" in answer.shown
 
 
 @pytest.mark.parametrize("case", MISTAKES)

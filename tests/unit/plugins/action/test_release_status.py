@@ -44,6 +44,8 @@ VARIABLES = {
     "reason": "backend-green-1 was never ready",
     "web1": report(container(1), container(2), shares={"backend": 100}, releases=RELEASES),
     "web2": report(container(1, running=False)),
+    "empty": report(),
+    "two": report(container(1), shares={"backend": 100, "frontend": 0}, releases=RELEASES),
     "failed": {"failed": True, "msg": "no route to host"},
 }
 SCREEN = [
@@ -66,11 +68,22 @@ HOSTS = {"web1": "{{ web1 }}", "web2": "{{ web2 }}"}
 TASKS = {
     "two hosts": status(hosts=HOSTS),
     "two hosts in check mode": {**status(hosts=HOSTS), "check_mode": True},
+    "one of two": status(hosts={"web1": "{{ two }}"}, only="frontend"),
+    "both of two": status(hosts={"web1": "{{ two }}"}, only=["frontend", "backend"]),
+    "none named": status(hosts=HOSTS, only=""),
     "nothing released": status(hosts={"web1": report()}),
 }
 MISTAKES = {
     "a host that did not report": (status(hosts={**HOSTS, "web3": "{{ failed }}"}), UNREAD),
     "a host that was skipped": (status(hosts={"web3": ""}), UNREAD),
+    "a service no host knows": (
+        status(hosts={"web1": "{{ web1 }}"}, only="backend, bakend"),
+        "service: no host knows bakend; known services: backend",
+    ),
+    "a service of hosts that know none": (
+        status(hosts={"web1": "{{ empty }}"}, only="backend"),
+        "service: no host knows backend; run site.yml first",
+    ),
     "no hosts": (status(), "missing required arguments: hosts"),
     "hosts that are none": (status(hosts="web1"), "hosts"),
     "an argument there is none of": (status(hosts=HOSTS, limit=5), "limit"),
@@ -83,11 +96,18 @@ def answers(play: t.Any) -> dict[str, t.Any]:
     return dict(play({**TASKS, **mistakes}, VARIABLES))
 
 
-@pytest.mark.parametrize("case", ["two hosts", "two hosts in check mode"])
+@pytest.mark.parametrize("case", ["two hosts", "two hosts in check mode", "none named"])
 def test_all_hosts_are_shown_on_one_screen(answers: dict[str, t.Any], case: str) -> None:
     assert answers[case].result["lines"] == SCREEN
     assert answers[case].result["changed"] is False
     assert "\n".join(SCREEN) in answers[case].shown
+
+
+def test_one_service_is_shown_when_it_is_asked_for(answers: dict[str, t.Any]) -> None:
+    lines = answers["one of two"].result["lines"]
+    assert [line.split()[0] for line in lines] == ["SERVICE", "frontend"]
+    both = answers["both of two"].result["lines"]
+    assert [line.split()[0] for line in both[:3]] == ["SERVICE", "backend", "frontend"]
 
 
 def test_what_to_do_first_is_said_where_there_is_nothing_yet(answers: dict[str, t.Any]) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
 import pytest
@@ -44,7 +45,9 @@ PASSES = {
     "by text": (check(only="frontend, backend", version="2.0"), ["backend", "frontend"]),
     "none named": (check(only="", version="1.1.0"), ["backend", "frontend"]),
     "check mode": (check({"check_mode": True}, only="backend"), ["backend"]),
-    "a number as version": (check(only="backend", version=2), ["backend"]),
+    "a whole number as version": (check(only="backend", version=2), ["backend"]),
+    "a described number": (backend(version=20260102), ["backend"]),
+    "text that looks like a number": (backend(version="1.10"), ["backend"]),
 }
 
 MISTAKES = {
@@ -74,9 +77,41 @@ MISTAKES = {
         backend(resources={"log_size": "many"}),
         "services.backend.resources.log_size: 'many' is not a size such as 512m or 1g",
     ),
-    "an unknown setting": (
-        backend(prot=80),
-        "services.backend: prot. Supported parameters include:",
+    "a misspelt setting": (
+        backend(instnaces=2),
+        "services.backend.instnaces: not known; did you mean instances?",
+    ),
+    "a misspelt setting that is required": (
+        check(services={"backend": {"imgae": "tagadodo/backend"}}),
+        "services.backend.imgae: not known; did you mean image?",
+    ),
+    "a misspelt setting of a group": (
+        backend(health={"ready_probe": {"perid": 1}}),
+        "services.backend.health.ready_probe.perid: not known; did you mean period?",
+    ),
+    "a misspelt setting of a list": (
+        backend(gate={"metrics": [{"name": "cpu", "url": "http://p", "qurey": "up"}]}),
+        "services.backend.gate.metrics.qurey: not known; did you mean query?",
+    ),
+    "a setting like no other": (
+        backend(rolling={"speed": 9}),
+        "services.backend.rolling.speed: not known; known are batch, minimum, maximum",
+    ),
+    "a version without quotes": (
+        backend(version=1.10),
+        "services.backend.version: 1.1 is a number; put it in quotes",
+    ),
+    "a date as version": (
+        backend(version=datetime.date(2026, 1, 2)),
+        "services.backend.version: 2026-01-02 is not text; put it in quotes",
+    ),
+    "truth as version": (
+        backend(version=True),
+        "services.backend.version: True is not text; put it in quotes",
+    ),
+    "a version asked for without quotes": (
+        check(only="backend", version=1.10),
+        "version: 1.1 is a number; put it in quotes",
     ),
     "a wrong argument": (check(onyl="backend"), "onyl. Supported parameters include: "),
     "names that are none": (check(only=7), "service: 7 is not described"),

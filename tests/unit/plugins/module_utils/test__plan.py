@@ -17,6 +17,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
     is_warm,
     plan_deploy,
     plan_rollback,
+    plan_rollbacks,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import Platform, Service
 from ansible_collections.tagadodo.deploy.plugins.module_utils._steps import (
@@ -281,13 +282,86 @@ def test_a_rollback_from_a_half_moved_share_goes_ahead() -> None:
     }
 
 
+FAILED = {**LEDGER[0], "release": "r0", "version": "0.9.0", "outcome": "failed"}
+
+
 @pytest.mark.parametrize(
-    ("version", "told"),
-    [(None, "no good release before"), ("9.9.9", "no good release of version 9.9.9")],
+    ("records", "version", "told"),
+    [
+        (LEDGER[1:], None, "no good release before the live one (good ones: 1.0.0)"),
+        (LEDGER, "9.9.9", "no good release of version 9.9.9 (good ones: 1.0.0, 1.1.0)"),
+        (
+            [{**LEDGER[0], "outcome": "rolled_back"}, LEDGER[1]],
+            "1.1.0",
+            "no good release of version 1.1.0 (good ones: 1.0.0)",
+        ),
+        ([FAILED], "0.9.0", "no good release of version 0.9.0 (good ones: none)"),
+        (
+            [{**FAILED, "outcome": "running"}],
+            None,
+            "no good release before 0.9.0, which was not finished (good ones: none)",
+        ),
+    ],
 )
-def test_a_rollback_to_nowhere_is_refused(version: str | None, told: str) -> None:
-    with pytest.raises(PlanError, match=told):
-        plan_rollback(after_release(releases={"backend": LEDGER[1:]}), service(), "r3", version)
+def test_a_rollback_to_nowhere_is_refused_with_where_it_could_go(
+    records: list[dict[str, t.Any]], version: str | None, told: str
+) -> None:
+    with pytest.raises(PlanError) as refused:
+        plan_rollback(after_release(releases={"backend": records}), service(), "r3", version)
+    assert str(refused.value) == f"backend: the ledger knows {told}"
+
+
+def frontend() -> Service:
+    """A service that was never released but once."""
+    return parse_services(
+        {"frontend": {"image": "tagadodo/frontend", "port": 80, "hostnames": ["www.example.com"]}}
+    )[0]
+
+
+def with_frontend(*records: dict[str, t.Any], **shares: int) -> Fleet:
+    """A backend that can go back, and a frontend that cannot; of the latter 1.0.0 runs in blue."""
+    known = after_release().app[0]
+    one = {**containers(count=1)[0], "service": "frontend", "name": "tagadodo-frontend-blue-1"}
+    releases = {**known.releases, "frontend": records}
+    changed = {"shares": {**known.shares, **shares}, "releases": releases}
+    return fleet(replace(known, containers=(*known.containers, one), **changed))
+
+
+ONLY_ONE = {"release": "r1", "version": "1.0.0", "outcome": "succeeded", "settings": {}}
+
+
+def test_a_rollback_of_all_leaves_a_service_alone_that_has_nothing_to_go_back_to() -> None:
+    on = with_frontend(ONLY_ONE, frontend=0)
+    plans = plan_rollbacks(on, [service(), frontend()], "r3")
+    assert [(plan.action, plan.version) for plan in plans] == [
+        ("restore", "1.0.0"),
+        ("keep", "1.0.0"),
+    ]
+    told = planned_text(on, plans)
+    assert told[-1] == "frontend: 1.0.0 stays; there is no earlier good release"
+    assert current_text(plans).splitlines()[1] == "frontend: 1.0.0 is live in blue"
+    given = steps(on, plans, PLATFORM, ENDPOINT)
+    assert given["services"]["frontend"] == {"action": "keep", "version": "1.0.0", "slot": "blue"}
+    alone = steps(on, plans[:1], PLATFORM, ENDPOINT)
+    assert {**given, "services": {}} == {**alone, "services": {}}
+
+
+def test_a_rollback_of_all_leaves_a_service_alone_that_was_never_set_up() -> None:
+    known = after_release()
+    plans = plan_rollbacks(known, [service(), frontend()], "r3")
+    told = "frontend: nothing is live; there is no earlier good release"
+    assert planned_text(known, plans)[-1] == told
+
+
+def test_a_rollback_of_all_is_refused_when_no_service_can_go_back() -> None:
+    on = with_frontend(ONLY_ONE, frontend=0)
+    alone = fleet(replace(on.app[0], releases={**on.app[0].releases, "backend": LEDGER[1:]}))
+    with pytest.raises(PlanError) as refused:
+        plan_rollbacks(alone, [service(), frontend()], "r3")
+    assert str(refused.value) == (
+        "backend: the ledger knows no good release before the live one (good ones: 1.0.0);"
+        " frontend: the ledger knows no good release before the live one (good ones: 1.0.0)"
+    )
 
 
 def test_the_plan_shows_no_secret_and_says_each_step() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import HostView
-from ansible_collections.tagadodo.deploy.plugins.module_utils._status import screen
+from ansible_collections.tagadodo.deploy.plugins.module_utils._status import known_services, screen
 
 
 def container(slot: str, version: str, **more: t.Any) -> dict[str, t.Any]:
@@ -60,3 +60,24 @@ def test_proxies_that_disagree_show_no_share() -> None:
         HostView("web2", shares={"backend": 0}),
     ]
     assert "  ?  " in screen(views)[1]
+
+
+def test_one_service_is_shown_alone() -> None:
+    frontend = {**container("blue", "0.9.0"), "service": "frontend"}
+    old = {"release": "20261122-0", "version": "0.1.0", "outcome": "failed"}
+    view = HostView(
+        name="web1",
+        containers=(container("green", "1.1.0"), frontend),
+        shares={"backend": 100, "frontend": 0},
+        releases={"backend": [{**old, "version": "1.1.0"}], "frontend": [old], "gone": [old]},
+    )
+    assert known_services([view]) == ["backend", "frontend"]
+    shown = screen([view], only=("frontend",))
+    assert [line.split()[:1] for line in shown] == [
+        ["SERVICE"],
+        ["frontend"],
+        [],
+        ["RELEASE"],
+        ["20261122-0"],
+    ]
+    assert "backend" not in "".join(shown)
