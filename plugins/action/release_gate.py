@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import typing as t
 
@@ -13,7 +14,10 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._evidence import Look, one_round
-from ansible_collections.tagadodo.deploy.plugins.module_utils._judging import INTERVAL
+from ansible_collections.tagadodo.deploy.plugins.module_utils._judging import (
+    FIRST_INTERVALS,
+    INTERVAL,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._watch import Watch
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import looks_of_host
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._remote import RemoteHosts
@@ -52,15 +56,16 @@ class ActionModule(ActionBase):
             watch = Watch.of(self._task.args["services"], looker.first())
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from error
-        while True:
+        for interval in itertools.chain(FIRST_INTERVALS, itertools.repeat(INTERVAL)):
             began = time.monotonic()
             look, control = looker.look()
             watch.take(look, control, looker.lost, time.time())
             for line in watch.progress():
                 Display().display(line)
             if watch.over:
-                return watch
-            time.sleep(max(0.0, INTERVAL - (time.monotonic() - began)))
+                break
+            time.sleep(max(0.0, interval - (time.monotonic() - began)))
+        return watch
 
 
 class _Looker:

@@ -23,6 +23,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import Fleet
 from ansible_collections.tagadodo.deploy.plugins.module_utils._strategy import Step
 
 INTERVAL = 5.0  # seconds between two looks
+FIRST_INTERVALS = (1.0, 2.0)  # after the first looks of a step: most of what breaks breaks at once
 SOME = 3  # probes through nginx at each look where users send enough
 MOST = 50  # probes at one look
 TRAFFIC, PROBES = "traffic", "probes"

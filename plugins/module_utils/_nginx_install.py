@@ -161,7 +161,7 @@ class Install:
             )
 
     def _reload(self, configuration: Configuration, before: t.Optional[str]) -> None:
-        mark = self.waiter.mark()
+        former, mark = self.waiter.served(), self.waiter.mark()
         self.container.reload()
         try:
             self.waiter.wait(configuration.revision, mark)
@@ -169,8 +169,18 @@ class Install:
             if before is None:
                 raise
             configuration.restore(before)
-            self.container.reload()
-            raise NginxError(f"{error}. The former configuration was put back") from error
+            raise NginxError(f"{error}. {self._put_back(former)}") from error
+
+    def _put_back(self, former: str) -> str:
+        """Let nginx read the former file again, and say what came of it."""
+        mark = self.waiter.mark()
+        self.container.reload()
+        try:
+            if former:
+                self.waiter.wait(former, mark)
+        except NginxError as error:
+            return f"The former configuration was put back, but {error}"
+        return "The former configuration was put back"
 
 
 def _mode(path: str, mode: str) -> int:

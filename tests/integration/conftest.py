@@ -7,6 +7,7 @@ import pathlib
 import typing as t
 
 import pytest
+from described import services_with
 from stack import Stack
 
 REGISTRY = os.environ.get("REGISTRY", "")
@@ -32,7 +33,8 @@ def empty(work: pathlib.Path, request: pytest.FixtureRequest) -> t.Iterator[Stac
 
 @pytest.fixture(scope="module")
 def stack(empty: Stack) -> Stack:
-    """An installation that site.yml set up, with version 1.0.0 live; short watch and drain."""
-    run = empty.play("site")
+    """An installation that site.yml set up, with version 1.0.0 live. Nobody uses it yet, so nothing is
+    watched; what is released next has the settings of ``inventories/dev`` or the test's own."""
+    run = empty.play("site", services=services_with(bake=0, min_ready=1))
     assert run.code == 0, run.output
     return empty

@@ -9,7 +9,8 @@ export function injectFaults(
 ) {
   const active = faultClock(faults, clock);
   return (request: Request, response: Response, next: NextFunction): void => {
-    if (/^\/health(\/|$)/.test(request.path) || !active()) {
+    const spared = !(request.get('user-agent') ?? '').includes(faults.userAgent);
+    if (/^\/health(\/|$)/.test(request.path) || spared || !active()) {
       next();
       return;
     }

@@ -14,6 +14,8 @@ export class Faults {
   readonly afterSeconds: number;
   /** Errors and latency are there only while more requests a second than this come in. */
   readonly aboveRate: number;
+  /** Errors and latency are for clients alone whose user agent has this in it. */
+  readonly userAgent: string;
 
   constructor(reader: Reader) {
     this.neverReady = reader.flag('FAULT_NEVER_READY');
@@ -23,6 +25,7 @@ export class Faults {
     this.loseDatabaseAfterSeconds = reader.number('FAULT_LOSE_DATABASE_AFTER', { max: 86_400 });
     this.afterSeconds = reader.number('FAULT_AFTER', { max: 86_400 }) ?? 0;
     this.aboveRate = reader.number('FAULT_ABOVE_RATE', { max: 1_000_000 }) ?? 0;
+    this.userAgent = reader.optional('FAULT_USER_AGENT');
   }
 }
 
@@ -80,6 +83,11 @@ class Reader {
     const value = this.environment[name];
     if (value === undefined) this.missing.push(name);
     return value ?? '';
+  }
+
+  /** A variable that nobody has to set. */
+  optional(name: string): string {
+    return this.environment[name] ?? '';
   }
 
   text(name: string, pattern = /./, rule = ''): string {

@@ -150,6 +150,16 @@ def test_what_nginx_refuses_when_it_runs_is_taken_back(
 
 
 @pytest.mark.engine
+def test_what_is_put_back_is_waited_for(configure: Configure, nginx: t.Any) -> None:
+    """Somebody has edited the file that nginx was not told to read again."""
+    nginx.start("revision former;\n")
+    nginx.path.write_text("revision by-hand;\n", "ascii")
+    failed = configure(content=CONTENT + "late 127.0.0.1:443;\n")
+    put_back = failed["msg"].partition(". The former configuration was put back, but ")[2]
+    assert put_back.startswith("nginx did not take revision former, it answers by-hand")
+
+
+@pytest.mark.engine
 def test_a_lost_token_is_shown_as_little_as_the_one_that_replaces_it(
     configure: Configure, nginx: t.Any, tmp_path: pathlib.Path
 ) -> None:

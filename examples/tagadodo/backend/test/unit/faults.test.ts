@@ -5,18 +5,18 @@ import type { Faults } from '../../src/settings.js';
 let now = 0;
 
 /** An application with faults, where the random number is 0.4: asks for a path, tells what came of it. */
-function application(faults: Partial<Faults>): (path: string) => string {
+function application(faults: Partial<Faults>): (path: string, agent?: string) => string {
   now = 0;
-  const all = { errorPercent: 100, latencyMs: 0, afterSeconds: 0, aboveRate: 0, ...faults };
+  const all = { errorPercent: 100, latencyMs: 0, afterSeconds: 0, aboveRate: 0, userAgent: '', ...faults };
   const handle = injectFaults(
     all as Faults,
     () => 0.4,
     () => now,
   );
-  return (path) => {
+  return (path, agent) => {
     let result = 'nothing';
     const response = { status: (code: number) => ({ json: () => (result = String(code)) }) };
-    handle({ path } as never, response as never, (() => (result = 'answered')) as never);
+    handle({ path, get: () => agent } as never, response as never, (() => (result = 'answered')) as never);
     return result;
   };
 }
@@ -47,4 +47,13 @@ test('faults may need many requests in a second', () => {
     return ask('/users');
   });
   expect(answers).toEqual(['answered', 'answered', '500', 'answered']);
+});
+
+test('faults may be for one kind of client', () => {
+  const ask = application({ userAgent: 'scanner' });
+  expect(['a scanner/1.0', 'a browser', undefined].map((agent) => ask('/users', agent))).toEqual([
+    '500',
+    'answered',
+    'answered',
+  ]);
 });
