@@ -13,7 +13,7 @@ import yaml
 from ansible.parsing.splitter import parse_kv
 
 EXAMPLES = {"version": "1.2.0", "service": "backend"}
-NAMES = (*EXAMPLES, "release_kind", "operator")
+NAMES = (*EXAMPLES, "operator")
 OTHERS = ("services",)  # near one of them, and known
 NEAR = 0.85  # two letters that changed places are near
 
@@ -63,4 +63,5 @@ def _names_in(option: str) -> t.Iterable[str]:
     """The variables that one ``-e`` sets by itself, not by a file."""
     if option.startswith("@"):
         return ()
-    return yaml.safe_load(option) if option[:1] in ("{", "[") else parse_kv(option)
+    set_by = yaml.safe_load if option.startswith("{") else parse_kv
+    return tuple(set_by(option))

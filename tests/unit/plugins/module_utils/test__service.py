@@ -71,7 +71,7 @@ def test_defaults_are_filled_in_from_the_argument_specs() -> None:
         ({"hostnames": ["https://api.example.com"]}, "is not a host name"),
         ({"image": "tagadodo/backend:1.0"}, "the tag is `version`"),
         ({"version": "v1 final"}, "is not a valid image tag"),
-        ({"prot": 3000}, "services.backend: prot. Supported parameters include"),
+        ({"prot": 3000}, "services.backend.prot: not known; did you mean port?"),
         ({"health": {"ready": "ready"}}, "services.backend.health.ready: 'ready' must be a path"),
         ({"route": {"sticky": "ip"}}, "is not client, cookie:NAME or header:NAME"),
         ({"bake": -1}, "services.backend.bake: -1 is not between"),
