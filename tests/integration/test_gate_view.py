@@ -32,7 +32,7 @@ def log_of(stack: Stack) -> pathlib.Path:
 def rotate(stack: Stack) -> None:
     """As the host does each day, by what the role installed."""
     state = stack.work / "logrotate.state"
-    command = ["logrotate", "-f", "-s", state, f"/etc/logrotate.d/{stack.name}-nginx"]
+    command = ["logrotate", "-f", "-s", str(state), f"/etc/logrotate.d/{stack.name}-nginx"]
     subprocess.run(command, check=True)
 
 
