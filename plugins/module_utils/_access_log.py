@@ -148,7 +148,7 @@ class _Sums:
         self.requests = self.good = self.failed = self.neutral = self.missing = 0
         self.statuses: t.Counter[str] = Counter()
         self.clients: t.Counter[str] = Counter()
-        self.served: t.Set[str] = set()
+        self.served: t.Counter[str] = Counter()
         self.latency: t.Dict[str, t.Counter[int]] = {}
 
     def request(self, status: str, proxied: bool) -> None:
@@ -164,7 +164,7 @@ class _Sums:
     ) -> None:
         if attempt.verdict == _GOOD:
             self.good += 1
-            self.served.add(client)
+            self.served[client] += 1
         elif attempt.verdict == _FAILED:
             self.failed += 1
             self.clients[client] += 1
@@ -177,6 +177,7 @@ class _Sums:
         latency: t.Dict[str, t.Counter[int]] = {}
         for route, histogram in self.latency.items():
             latency.setdefault(route if route in routes else OTHERS, Counter()).update(histogram)
+        failed = _most(self.clients, MOST_CLIENTS)
         return SlotCounts(
             requests=self.requests,
             attempts=self.good + self.failed,
@@ -184,7 +185,8 @@ class _Sums:
             neutral=self.neutral,
             missing=self.missing,
             statuses=dict(self.statuses),
-            failed_clients=_most(self.clients, MOST_CLIENTS),
+            failed_clients=failed,
+            served_clients={name: self.served[name] for name in failed if name in self.served},
             clients=len(self.served),
             latency={route: dict(histogram) for route, histogram in latency.items()},
         )

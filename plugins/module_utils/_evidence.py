@@ -69,6 +69,7 @@ class SlotCounts:
         missing: answers 401, 403, 404.
         statuses: answers to users by status.
         failed_clients: failed attempts by client, the most frequent 50.
+        served_clients: good attempts of those of them that had any.
         latency: seconds of good attempts as histogram, by route (``GET /users``).
         clients: how many clients got a good answer in one look; of several looks the most.
     """
@@ -82,6 +83,7 @@ class SlotCounts:
     failed_clients: t.Mapping[str, int] = field(default_factory=dict)
     latency: t.Mapping[str, Histogram] = field(default_factory=dict)
     clients: int = 0
+    served_clients: t.Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: SlotCounts) -> SlotCounts:
         routes = {**self.latency, **other.latency}
@@ -93,6 +95,7 @@ class SlotCounts:
             missing=self.missing + other.missing,
             statuses=_sum(self.statuses, other.statuses),
             failed_clients=_sum(self.failed_clients, other.failed_clients),
+            served_clients=_sum(self.served_clients, other.served_clients),
             clients=max(self.clients, other.clients),
             latency={
                 route: _sum(self.latency.get(route, {}), other.latency.get(route, {}))
@@ -118,6 +121,7 @@ class SlotCounts:
             "missing": self.missing,
             "statuses": dict(self.statuses),
             "failed_clients": dict(self.failed_clients),
+            "served_clients": dict(self.served_clients),
             "clients": self.clients,
             "latency": {
                 route: {str(bucket): count for bucket, count in histogram.items()}

@@ -87,12 +87,14 @@ class Sample:
         good, bad: how many.
         clients: failures by client, as far as known.
         seen: how many clients got good answers at a time; 0 where it was not counted.
+        served: good attempts of those clients that also failed.
     """
 
     good: int = 0
     bad: int = 0
     clients: t.Mapping[str, int] = field(default_factory=dict)
     seen: int = 0
+    served: t.Mapping[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -120,22 +122,27 @@ class Sample:
         return min(named, key=lambda client: (-named[client], client), default="")
 
     def without(self, client: str) -> Sample:
-        """The sample without what failed for ``client``."""
-        rest = {name: n for name, n in self.clients.items() if name != client}
-        return Sample(self.good, self.bad - self.clients.get(client, 0), rest, self.seen)
+        """The sample without the attempts of ``client``."""
+        clients, served = (
+            {name: n for name, n in counts.items() if name != client}
+            for counts in (self.clients, self.served)
+        )
+        good = self.good - self.served.get(client, 0)
+        return Sample(good, self.bad - self.clients.get(client, 0), clients, self.seen, served)
 
 
 def summed(samples: t.Iterable[Sample]) -> Sample:
     """All samples as one."""
     good = bad = seen = 0
-    clients: t.Dict[str, int] = {}
+    clients: t.Counter[str] = Counter()
+    served: t.Counter[str] = Counter()
     for sample in samples:
         good += sample.good
         bad += sample.bad
         seen = max(seen, sample.seen)
-        for client, failures in sample.clients.items():
-            clients[client] = clients.get(client, 0) + failures
-    return Sample(good, bad, clients, seen)
+        clients.update(sample.clients)
+        served.update(sample.served)
+    return Sample(good, bad, dict(clients), seen, dict(served))
 
 
 @dataclass(frozen=True)

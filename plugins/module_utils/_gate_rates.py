@@ -39,6 +39,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._sequential import
 # Asked at every look of windows that move on, so their errors are a tenth of the rules' own.
 WHICH_ARM = WhichArm(ratio=3.0, alpha=0.001, beta=0.05)
 LIKELY_CHANCE = 0.001  # chance explains a difference that is no less likely
+UNLIKELY = 0.01  # that clients who were fine were just lucky
 
 
 @dataclass(frozen=True)
@@ -146,16 +147,20 @@ def _client_to_leave_out(test: Sprt, sample: Sample) -> str:
     """The client that failed most, if the others are shown to be fine.
 
     One client may be an abuser or the only user, and both look alike. So who failed alone is left out
-    only if several clients got good answers; who failed beside others, if the test accepts without
-    him. Where nobody else is known to be fine, doubt is the release's.
+    only if chance does not explain that the others, asked as often as they were, did not fail as he
+    did; who failed beside others, if the test accepts without him. Where nobody else is known to be
+    fine, doubt is the release's.
     """
     client = sample.worst
     if not client:
         return ""
-    if sample.failing == 1:
-        return client if sample.seen > 1 else ""
     rest = sample.without(client)
-    return client if test.seen(rest.good, rest.bad).decision == ACCEPT else ""
+    if sample.failing == 1:
+        passes = 1 - sample.clients[client] / (sample.total - rest.total)
+        fine = sample.seen > 1 and passes**rest.good < UNLIKELY
+    else:
+        fine = test.seen(rest.good, rest.bad).decision == ACCEPT
+    return client if fine else ""
 
 
 def _enough_clients(rule: Rule, sample: Sample) -> bool:

@@ -71,7 +71,11 @@ def errors(case: Case, rule: Rule) -> Finding:
 def _attempts(case: Case, moment: Moment, slot: str) -> Sample:
     counts = moment.slot(slot).counts
     users = Sample(
-        counts.attempts - counts.failed, counts.failed, counts.failed_clients, counts.clients
+        counts.attempts - counts.failed,
+        counts.failed,
+        counts.failed_clients,
+        counts.clients,
+        counts.served_clients,
     )
     return summed((users, _smoked(moment, slot))) if case.step.needs == PROBES else users
 

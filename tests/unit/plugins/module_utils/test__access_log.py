@@ -288,8 +288,12 @@ def test_any_split_of_the_bytes_into_looks_gives_the_same_sums(
     expected = counted(*requests)
     assert {*total} == {*expected}
     for slot, counts in total.items():
-        assert replace(counts, clients=0) == replace(expected[slot], clients=0)
+        same = {"clients": 0, "served_clients": {}}
+        assert replace(counts, **same) == replace(expected[slot], **same)
         assert counts.clients <= expected[slot].clients
+        # A look tells what a client was served if it failed in the same look.
+        for client, served in counts.served_clients.items():
+            assert served <= expected[slot].served_clients[client]
 
 
 def write(path: Path, ages: t.Iterable[float], now: float, **other: t.Any) -> None:

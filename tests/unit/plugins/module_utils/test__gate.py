@@ -297,6 +297,33 @@ def test_a_second_client_that_fails_ends_the_doubt() -> None:
     assert told(judged(second)) == ("fail", "release", "critical errors")
 
 
+BUSY = "10.0.0.1"  # a client that sends most of all requests: an office, a gateway
+
+
+def test_a_break_that_all_feel_is_noticed_though_one_client_sends_most() -> None:
+    """A fifth of all requests fails; most of those that do are the busy client's."""
+    failed, served = {BUSY: 16, "10.0.0.2": 2, "10.0.0.3": 2}, {BUSY: 64}
+    rounds = rounds_of(10, users(80, 20, failed, served_clients=served, seen=6), users(300))
+    verdicts = [judged(HEALTHY[:20] + rounds_from(21, rounds[:n])) for n in range(1, 3)]
+    assert told(verdicts[0]) == ("fail", "release", "critical errors")
+
+
+@pytest.mark.parametrize(("others", "kind"), [(5, "fail"), (60, "watch")])
+def test_a_busy_client_that_fails_alone_is_left_out_if_others_would_have_noticed(
+    others: int, kind: str
+) -> None:
+    """A fifth of what it asks fails, and nothing of what others ask."""
+    counts = users(80 + others, 20, {BUSY: 20}, served_clients={BUSY: 80}, seen=2)
+    assert judged([look(1, counts, users(300))]).kind == kind
+
+
+def rounds_from(number: int, rounds: t.Sequence[Look]) -> t.List[Look]:
+    return [
+        dataclasses.replace(one, number=number + n, at=5.0 * (number + n))
+        for n, one in enumerate(rounds)
+    ]
+
+
 def test_high_and_medium_verdicts_need_two_clients() -> None:
     alone = rounds_of(180, users(93, 7, {"10.0.0.1": 7}, seen=0), users(900))
     assert told(judged(alone)) == ("hold", "", "")
