@@ -12,8 +12,8 @@ import typing as t
 import yaml
 from ansible.parsing.splitter import parse_kv
 
-EXAMPLES = {"version": "1.2.0", "service": "backend"}
-NAMES = (*EXAMPLES, "operator")
+FOR_EXAMPLE = {"version": "1.2.0", "service": "backend"}
+NAMES = (*FOR_EXAMPLE, "operator")
 OTHERS = ("services",)  # near one of them, and known
 NEAR = 0.85  # two letters that changed places are near
 
@@ -34,9 +34,8 @@ def check_command_line(options: t.Sequence[str], variables: t.Mapping[str, objec
     Raises:
         CommandLineError: a name is nearly one of ours or missing, or a value is empty.
     """
-    nameless = variables.get(
-        "_raw_params"
-    )  # so Ansible calls what has no =, and takes no notice of it
+    # So Ansible calls what has no =, and takes no notice of it.
+    nameless = variables.get("_raw_params")
     if nameless:
         raise CommandLineError(f"{nameless}: it has no name; write for example version=1.2.0")
     for name in map(str, variables):
@@ -44,7 +43,7 @@ def check_command_line(options: t.Sequence[str], variables: t.Mapping[str, objec
         if near:
             raise CommandLineError(f"{name}: not known; did you mean {near}?")
     typed = {name for option in options for name in _names_in(option)}
-    for name, example in EXAMPLES.items():
+    for name, example in FOR_EXAMPLE.items():
         if name in typed and not str(variables[name] or "").strip():
             raise CommandLineError(
                 f"{name}: it is empty; write one, for example {example}, or leave it out"

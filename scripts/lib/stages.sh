@@ -6,6 +6,7 @@
 # Runs stages, which are functions stage_NAME: one after another or beside each other, each with a log
 # of its own, and tells at the end how many passed. Needs say and LOGS (scripts/lib/common.sh).
 
+STAGES_GRACE=${STAGES_GRACE:-60} # seconds a stage that is interrupted has to clean up
 STAGES_PASSED=0
 STAGES_FAILED=()
 declare -A STAGE_PID STAGE_BEGAN
@@ -40,7 +41,7 @@ join_stage() {
         STAGES_PASSED=$((STAGES_PASSED + 1))
     else
         say "$1 FAILED; the end of build/logs/test-$1.log:"
-        tail -n 60 "$LOGS/test-$1.log"
+        tail -n 60 "$LOGS/test-$1.log" | sed 's/\x1b\[[0-9;]*m//g'
         STAGES_FAILED+=("$1")
     fi
 }
@@ -53,9 +54,21 @@ end_stages() {
         kill -INT -- "-$process" 2>/dev/null || true
     done
     for process in "${STAGE_PID[@]}"; do
+        ends_within "$STAGES_GRACE" "$process" || kill -KILL -- "-$process" 2>/dev/null || true
         wait "$process" || true
     done
     exit "$status"
+}
+
+# ends_within SECONDS PROCESS: whether the group of a process does. One that was started where nobody listens
+# to interrupts, as jobs in the background of a script are, does not.
+ends_within() {
+    local tenth
+    for ((tenth = 0; tenth < 10 * $1; tenth++)); do
+        kill -0 -- "-$2" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    return 1
 }
 
 # The last line, and the exit status.

@@ -22,6 +22,7 @@ say() {{ echo "$*"; }}
 source {root}/scripts/lib/stages.sh
 stage_good() {{ echo '== 3 passed in 1 s =='; }}
 stage_bad() {{ echo 'what went wrong'; false; echo 'never reached'; }}
+stage_deaf() {{ trap '' INT TERM; echo $BASHPID >{logs}/pid; while :; do sleep 0.1; done; }}
 stage_endless() {{ trap 'echo cleaned >{logs}/cleaned; exit 1' INT; echo $BASHPID >{logs}/pid; while :; do sleep 0.1; done; }}
 trap end_stages EXIT INT TERM
 {calls}
@@ -31,9 +32,16 @@ conclude_stages
 
 @pytest.fixture
 def script(tmp_path):
-    def start(calls: str) -> subprocess.Popen[str]:
+    def start(calls: str, **environment: str) -> subprocess.Popen[str]:
         text = SCRIPT.format(logs=tmp_path, root=ROOT, calls=calls)
-        return subprocess.Popen(["bash", "-c", text], stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            ["bash", "-c", text],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
+            # A test run in the background of a script hands on that nobody listens to interrupts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
 
     return start
 
@@ -58,14 +66,22 @@ def test_a_failing_stage_ends_with_status_1_and_shows_its_output(script):
 def test_an_interrupted_run_lets_its_stages_clean_up_and_leaves_none_running(
     script, tmp_path, sign
 ):
-    process = script("run_stage endless")
+    _end(script("run_stage endless"), tmp_path / "pid", sign)
+    assert (tmp_path / "cleaned").read_text() == "cleaned\n"
+
+
+def test_a_stage_that_listens_to_nobody_is_ended(script, tmp_path):
+    _end(script("run_stage deaf", STAGES_GRACE="1"), tmp_path / "pid", signal.SIGTERM)
+
+
+def _end(process, pid, sign):
+    """End a run once its stage has begun; nothing of it may go on."""
     deadline = time.monotonic() + 20
-    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+    while not pid.exists() or not pid.read_text():
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(sign)
     process.communicate(timeout=20)
     assert process.returncode != 0
-    assert (tmp_path / "cleaned").read_text() == "cleaned\n"
     with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "pid").read_text()), 0)
+        os.kill(int(pid.read_text()), 0)

@@ -7,7 +7,14 @@ let now = 0;
 /** An application with faults, where the random number is 0.4: asks for a path, tells what came of it. */
 function application(faults: Partial<Faults>): (path: string, agent?: string) => string {
   now = 0;
-  const all = { errorPercent: 100, latencyMs: 0, afterSeconds: 0, aboveRate: 0, userAgent: '', ...faults };
+  const all = {
+    errorPercent: 100,
+    latencyMs: 0,
+    afterSeconds: 0,
+    aboveRate: 0,
+    userAgent: '',
+    ...faults,
+  };
   const handle = injectFaults(
     all as Faults,
     () => 0.4,
@@ -16,7 +23,11 @@ function application(faults: Partial<Faults>): (path: string, agent?: string) =>
   return (path, agent) => {
     let result = 'nothing';
     const response = { status: (code: number) => ({ json: () => (result = String(code)) }) };
-    handle({ path, get: () => agent } as never, response as never, (() => (result = 'answered')) as never);
+    handle(
+      { path, get: () => agent } as never,
+      response as never,
+      (() => (result = 'answered')) as never,
+    );
     return result;
   };
 }
