@@ -20,18 +20,18 @@ IDENTICAL = int(os.environ.get("IDENTICAL", "1"))
 GATE = {} if IDENTICAL > 1 else {"slow": {"factor": 100}}
 FIGURES = ROOT / "build/canary_faults.json"
 
-CANARY = {"strategy": "canary", "canary": {"shares": [30, 100], "minimum": 15, "maximum": 90}}
+CANARY = {"strategy": "canary", "canary": {"shares": [30, 100], "minimum": 10, "maximum": 90}}
 
 
 @pytest.fixture(scope="module")
 def canary(stack: Stack) -> Stack:
     """1.0.0 is live; what comes next goes by 30 and 100 percent."""
-    stack.extra["services"] = services_with(bake=10, **CANARY)
+    stack.extra["services"] = services_with(bake=5, **CANARY)
     return stack
 
 
 def deploy(stack: Stack, version: str, **backend: t.Any) -> Run:
-    changed = services_with(bake=10, **CANARY, **backend)
+    changed = services_with(bake=5, **CANARY, **backend)
     return stack.play(
         "deploy", "-e", f"version={version}", "-e", "service=backend", services=changed
     )
@@ -133,7 +133,7 @@ def test_one_that_breaks_only_with_all_traffic_is_taken_back(canary: Stack) -> N
     sent = sum(n["sent"] for name, n in clients.report["clients"].items() if "api" in name)
     most = int(0.4 * sent / clients.report["seconds"])
     fault = {"FAULT_ERROR_PERCENT": 100, "FAULT_ABOVE_RATE": most}
-    services = services_with(bake=10, strategy="canary", env=fault)
+    services = services_with(bake=5, strategy="canary", env=fault)
     services["backend"]["canary"] = {"shares": [10, 100], "minimum": 15, "maximum": 90}
     with load(canary) as clients:
         time.sleep(3)
@@ -158,7 +158,7 @@ def test_without_users_probes_decide(canary: Stack) -> None:
 
 def test_without_users_and_probes_it_is_held_and_goes_on_when_they_come(canary: Stack) -> None:
     waiting = {"shares": [30, 100], "minimum": 5, "maximum": 15, "low_traffic": "wait"}
-    services = services_with(strategy="canary", bake=10)
+    services = services_with(strategy="canary", bake=5)
     services["backend"]["canary"] = waiting
     arguments = ("-e", "version=1.1.0", "-e", "service=backend")
     run = canary.play("deploy", *arguments, services=services)
@@ -180,7 +180,7 @@ def test_without_users_and_probes_it_is_held_and_goes_on_when_they_come(canary: 
 def during(stack: Stack, version: str, *actions: str, seconds: float) -> Run:
     """Deploy, and meanwhile say something to the release from another terminal."""
     result: list[Run] = []
-    patient = services_with(strategy="canary", bake=10)
+    patient = services_with(strategy="canary", bake=5)
     patient["backend"]["canary"] = {"shares": [30, 100], "minimum": 60, "maximum": 120}
     stack.extra["services"] = patient
     arguments = ("-e", f"version={version}", "-e", "service=backend")
