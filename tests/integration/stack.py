@@ -215,9 +215,9 @@ class Stack:
         ]
 
     def looks(self) -> list[dict[str, t.Any]]:
-        """What was seen of the last release that was watched."""
-        files = sorted((self.state_dir / "gate").glob("*.jsonl"))
-        return [json.loads(line) for line in files[-1].read_text().splitlines()] if files else []
+        """What was seen of the backend's last release; nothing where it was not watched yet."""
+        path = self.state_dir / "gate" / f"{self.records('backend')[-1]['release']}.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def snapshot(self) -> dict[str, t.Any]:
         """What a check must not change: containers, files, ledger, images."""
