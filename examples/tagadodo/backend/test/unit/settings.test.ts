@@ -35,6 +35,7 @@ describe('settings', () => {
       loseDatabaseAfterSeconds: undefined,
       afterSeconds: 0,
       aboveRate: 0,
+      userAgent: '',
     });
   });
 
