@@ -83,7 +83,7 @@ class ActionModule(ActionBase):
         _validated, args = ActionBase.validate_argument_spec(self, ARGUMENTS)
         release = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         try:
-            fleet = _fleet(args)
+            fleet = _fleet(args, rehearsed=args["kind"] == "first" and bool(self._task.check_mode))
             platform = Platform(**args["platform"])
             plans = _plans(fleet, platform, args, release)
             planned = planned_text(fleet, plans)
@@ -114,7 +114,7 @@ def _show(planned: t.Sequence[str]) -> None:
         display.display(line)
 
 
-def _fleet(args: t.Mapping[str, t.Any]) -> Fleet:
+def _fleet(args: t.Mapping[str, t.Any], rehearsed: bool) -> Fleet:
     """
     Raises:
         PlanError: a host did not report, or none runs instances.
@@ -123,7 +123,7 @@ def _fleet(args: t.Mapping[str, t.Any]) -> Fleet:
         raise PlanError(
             "app: no host that runs instances takes part in this run; add one to the group, or to --limit"
         )
-    return Fleet(app=_views(args, "app"), proxy=_views(args, "proxy"))
+    return Fleet(app=_views(args, "app"), proxy=_views(args, "proxy"), rehearsed=rehearsed)
 
 
 def _views(args: t.Mapping[str, t.Any], group: str) -> tuple[HostView, ...]:

@@ -57,10 +57,15 @@ class HostView:
 
 @dataclass(frozen=True)
 class Fleet:
-    """All hosts' reports, and which of them run instances or proxies."""
+    """All hosts' reports, and which of them run instances or proxies.
+
+    Attributes:
+        rehearsed: what comes before the release is only checked. What nginx does not serve yet it will then.
+    """
 
     app: t.Tuple[HostView, ...]
     proxy: t.Tuple[HostView, ...]
+    rehearsed: bool = False
 
     def green_share(self, service: str) -> int:
         """Percent of traffic on green, the same on every proxy.
@@ -68,7 +73,8 @@ class Fleet:
         Raises:
             PlanError: a proxy does not know the service, or they disagree.
         """
-        shares = {view.name: view.shares.get(service) for view in self.proxy}
+        unserved = 0 if self.rehearsed else None
+        shares = {view.name: view.shares.get(service, unserved) for view in self.proxy}
         unknown = sorted(name for name, share in shares.items() if share is None)
         if unknown or not shares:
             raise PlanError(
@@ -233,7 +239,7 @@ def _repair_reasons(fleet: Fleet, service: Service, live: str) -> t.Iterator[str
 
 def _check_reachable(fleet: Fleet, service: Service) -> None:
     known, wanted = fleet.servers(service.name), service.settings["instances"]
-    if known and known < wanted:
+    if known and known < wanted and not fleet.rehearsed:
         raise PlanError(
             f"{service.name}: {wanted} instances are asked for, and nginx knows {known} of them;"
             " run site.yml first"

@@ -46,6 +46,16 @@ def test_check_on_an_empty_host_says_what_is_missing(empty: Stack) -> None:
     assert empty.containers() == {}
 
 
+def test_the_check_of_the_first_setup_shows_all_of_it_and_changes_nothing(empty: Stack) -> None:
+    run = empty.play("site", "--check", "--diff")
+    assert run.code == 0, run.output
+    assert f"+++ after: {empty.config_dir}/nginx/nginx.conf" in run.output
+    assert "nothing is live" in run.output
+    assert all(f"+{name}: nothing" in run.output for name in ("backend", "frontend"))
+    assert empty.containers() == {}
+    assert not any(place.exists() for place in (empty.state_dir, empty.config_dir, empty.log_dir))
+
+
 def test_site_brings_an_empty_host_to_a_first_release(stack: Stack) -> None:
     assert live_version(stack) == "1.0.0"
     assert answer(stack, "admin.localhost", "/health")[1]["version"] == "1.0.0"

@@ -87,6 +87,14 @@ def test_it_goes_back_to_blue_when_green_is_live() -> None:
     assert (plan.live, plan.slot) == ("green", "blue")
 
 
+def test_a_rehearsal_takes_what_nginx_does_not_serve_yet_as_served_from_blue() -> None:
+    bare = (host(containers=(), shares={}, servers={"backend": 1}),)
+    with pytest.raises(PlanError, match="does not serve it yet"):
+        deploy(Fleet(app=bare, proxy=bare))
+    plan = deploy(Fleet(app=bare, proxy=bare, rehearsed=True))
+    assert (plan.action, plan.slot, plan.reasons) == ("release", "green", ("nothing is live",))
+
+
 def test_an_unchanged_release_is_kept() -> None:
     plan = deploy(fleet(host(containers=containers(version="1.1.0", image=NEW))))
     assert (plan.action, plan.slot, plan.changes) == ("keep", "blue", False)
