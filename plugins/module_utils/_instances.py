@@ -93,23 +93,33 @@ def _action(what: str, action: str, reason: str) -> t.Dict[str, str]:
 
 def pull(changes: Changes, slots: t.Sequence[Slot]) -> Result:
     """Make every slot's image present."""
+    return _report(_pull(changes, slots))
+
+
+def _pull(changes: Changes, slots: t.Sequence[Slot]) -> t.List[t.Dict[str, str]]:
     images = sorted({slot.image for slot in slots})
     missing = [image for image in images if not changes.containers.has_image(image)]
     if not changes.dry:
         in_parallel(changes.containers.pull, missing)
-    return _report([_action(image, "pull", "not on this host") for image in missing])
+    return [_action(image, "pull", "not on this host") for image in missing]
 
 
 def start(changes: Changes, slots: t.Sequence[Slot]) -> Result:
-    """Make exactly the described instances run."""
+    """Make exactly the described instances run, after their images are present."""
     planned = [(slot, step) for slot in slots for step in _steps(changes, slot)]
+    creating = {
+        slot.image: slot for slot, step in planned if step.action not in ("remove", "start")
+    }
+    pulled = _pull(changes, list(creating.values()))
     if not changes.dry:
         removals = [step for _slot, step in planned if step.action == "remove"]
         in_parallel(lambda step: changes.containers.remove(step.name), removals)
         in_parallel(
             lambda pair: _run(changes, *pair), [p for p in planned if p[1].action != "remove"]
         )
-    return _report([_action(step.name, step.action, step.reason) for _slot, step in planned])
+    return _report(
+        pulled + [_action(step.name, step.action, step.reason) for _slot, step in planned]
+    )
 
 
 def _steps(changes: Changes, slot: Slot) -> t.List[Step]:

@@ -376,14 +376,18 @@ def steps(
     release += [
         _release_step(parts, fleet, platform, endpoint) for parts in _parts(fleet, releasing)
     ]
+    records = [_record(p) for p in moving]
     unfinished = [p.unfinished for p in plans if p.resumes and not _is_held(fleet, p)]
     return {
         "services": {
             p.service.name: {"action": p.action, "version": p.version, "slot": p.slot}
             for p in plans
         },
+        # Only what runs before the first step; starting pulls too.
         "pull": [
-            slot_spec(p, platform, _release_of(p)) for p in (*releasing, *repairing, *restoring)
+            slot_spec(p, platform, _release_of(p))
+            for p in releasing
+            if p.service.settings.get("migrations")
         ],
         "migrate": [
             {
@@ -417,7 +421,8 @@ def steps(
         ],
         "nothing": _NOTHING,
         "warm": all(is_warm(fleet, p) for p in moving),
-        "records": [_record(p) for p in moving],
+        "records": records,
+        "intent": [{"outcome": "running", "records": records}] if records else [],
         "given_up": [
             {"service": p.service.name, "release": name} for p in moving for name in _given_up(p)
         ],

@@ -25,7 +25,7 @@ options:
   state:
     description:
       - V(pulled) makes the images of O(slots) present, by digest.
-      - V(started) makes the instances run.
+      - V(started) makes the instances run, and before that their images present.
       - V(stopped) waits until the connections of the instances have ended, O(slots[].drain) seconds at most,
         then stops them. The containers stay, ready to be started again.
       - V(absent) removes them.
@@ -67,6 +67,33 @@ options:
     description: Bridge network in which the instances have their addresses.
     type: str
     default: tagadodo
+  record:
+    description:
+      - What is written into the ledger before anything else is done, as M(tagadodo.deploy.release) does. What was
+        written already stays as it is.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      records:
+        description: One entry for each record to write.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          service: {description: Name of the service., type: str, required: true}
+          release: {description: Name of the release., type: str, required: true}
+          facts: {description: What is to be known of it. Never the value of a secret., type: dict, default: {}}
+      outcome:
+        description: How the releases stand.
+        type: str
+        choices: [running, succeeded, failed, held, rolled_back]
+        required: true
+      verdicts:
+        description: What M(tagadodo.deploy.release_gate) returned. Each service's are added to its records.
+        type: list
+        elements: dict
+        default: []
 author:
   - Taga Dodo deploy contributors (@tagadodo)
 """
@@ -88,6 +115,12 @@ actions:
   type: list
   elements: dict
   sample: [{what: tagadodo-backend-green-1, action: create, reason: missing}]
+written:
+  description: Records of the ledger that changed, as C(service/release).
+  returned: success
+  type: list
+  elements: str
+  sample: [backend/20261122-231530-1.1.0]
 drained:
   description: Connections still open when a slot's containers were told to stop, by service.
   returned: O(state=stopped)
@@ -99,6 +132,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import Containers
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
+from ansible_collections.tagadodo.deploy.plugins.module_utils._entry import RECORD, Entry, enter
 from ansible_collections.tagadodo.deploy.plugins.module_utils._host import ensure_key, read_key
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import (
     Slot,
@@ -108,6 +142,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._instances import 
     BRINGS_TO,
     Changes,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger, LedgerError
 
 INSTANCE = {
     "name": {"type": "str", "required": True},
@@ -139,6 +174,7 @@ def main() -> None:
             "slots": {"type": "list", "elements": "dict", "required": True, "options": SLOT},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
             "network": {"type": "str", "default": "tagadodo"},
+            "record": RECORD,
         },
         supports_check_mode=True,
     )
@@ -149,15 +185,17 @@ def main() -> None:
     try:
         for slot in slots:
             slot.check(params["state"])
+        entries = [Entry(**one) for one in params["record"]]
+        written = enter(Ledger(params["state_dir"]), entries, module.check_mode)
         containers = Containers(connect(), params["project"], params["network"])
         changes = Changes(
             containers, params["project"], key_of(params["state_dir"]), module.check_mode
         )
         result = BRINGS_TO[params["state"]](changes, slots)
-    except (EngineError, SlotError) as error:
+    except (EngineError, LedgerError, OSError, SlotError) as error:
         # No exception: its text would be returned as it is, and secrets were given.
         module.fail_json(msg=str(error), exception=None)
-    module.exit_json(**result)
+    module.exit_json(**{**result, "changed": bool(written) or result["changed"]}, written=written)
 
 
 if __name__ == "__main__":

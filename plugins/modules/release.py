@@ -66,83 +66,39 @@ written:
   sample: [backend/20261122-231530-1.1.0]
 """
 
-import typing as t
-from datetime import datetime, timezone
-
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._entry import (
+    KEEP,
+    RECORDS,
+    Entry,
+    enter,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
     OUTCOMES,
     Ledger,
     LedgerError,
 )
 
-STALE = ("reason", "finished_at")  # facts of how a release stood before
-
-
-def standing(outcome: t.Optional[str], before: t.Mapping[str, t.Any], now: str) -> dict[str, t.Any]:
-    """How a release stands since when; nothing where it stands so already."""
-    if not outcome or outcome == before.get("outcome"):
-        return {}
-    if outcome == "running":
-        return {"outcome": outcome, "started_at": before.get("started_at", now)}
-    return {"outcome": outcome, "finished_at": now}
-
-
-def new_verdicts(
-    service: str, before: t.Mapping[str, t.Any], given: t.Sequence[t.Mapping[str, t.Any]]
-) -> dict[str, t.Any]:
-    """The verdicts on a service, after those an earlier run left; nothing where there is no new one."""
-    known = before.get("verdicts", [])
-    new = [one for one in given if one["service"] == service and one not in known]
-    return {"verdicts": [*known, *new]} if new else {}
-
-
-def write(
-    ledger: Ledger, record: t.Mapping[str, t.Any], params: t.Mapping[str, t.Any], dry: bool
-) -> bool:
-    """Add to a record what one call knows; whether that changes it."""
-    service, name = record["service"], record["release"]
-    before = ledger.record(service, name)
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    stands = standing(params["outcome"], before, now)
-    facts = {
-        **record["facts"],
-        **stands,
-        **new_verdicts(service, before, params["verdicts"]),
-        **({"reason": params["reason"]} if params["reason"] else {}),
-    }
-    return ledger.update(service, name, facts, write=not dry, forget=STALE if stands else ())
-
 
 def main() -> None:
-    record = {
-        "service": {"type": "str", "required": True},
-        "release": {"type": "str", "required": True},
-        "facts": {"type": "dict", "default": {}},
-    }
     module = AnsibleModule(
         argument_spec={
             "state_dir": {"type": "path", "required": True},
-            "records": {"type": "list", "elements": "dict", "required": True, "options": record},
+            "records": RECORDS,
             "outcome": {"type": "str", "choices": list(OUTCOMES)},
             "reason": {"type": "str"},
             "verdicts": {"type": "list", "elements": "dict", "default": []},
-            "keep": {"type": "int", "default": 50},
+            "keep": {"type": "int", "default": KEEP},
         },
         supports_check_mode=True,
     )
-    ledger = Ledger(module.params["state_dir"])
+    params = module.params
+    entry = Entry(params["records"], params["outcome"], params["reason"], params["verdicts"])
     try:
-        written = [
-            f"{one['service']}/{one['release']}"
-            for one in module.params["records"]
-            if write(ledger, one, module.params, module.check_mode)
-        ]
-        if written and module.params["outcome"] != "running" and not module.check_mode:
-            ledger.prune(
-                {one["service"] for one in module.params["records"]}, module.params["keep"]
-            )
+        written = enter(
+            Ledger(params["state_dir"]), [entry], module.check_mode, keep=params["keep"]
+        )
     except (LedgerError, OSError) as error:
         module.fail_json(msg=str(error), exception=error)
     module.exit_json(

@@ -178,7 +178,7 @@ def test_a_release_is_shown_and_returned_as_its_steps(answers: dict[str, t.Any])
     }, result
     assert (result["changed"], result["changes"]) == (False, True)
     assert re.fullmatch(r"\d{8}-\d{6}", result["release"])
-    assert result["pull"][0]["image"] == f"{REPOSITORY}@{NEW}"
+    assert result["steps"][0]["start"][0]["image"] == f"{REPOSITORY}@{NEW}"
     assert result["shares"] == {"backend": {"green": 100}}
     assert result["verify"][0]["address"] == "127.0.0.1:443"
     assert [one["release"] for one in result["records"]] == [result["release"]]
@@ -202,7 +202,7 @@ def test_the_plan_is_shown_once(answers: dict[str, t.Any]) -> None:
 
 def test_check_mode_tells_the_same_plan_as_a_change(answers: dict[str, t.Any]) -> None:
     done, would = answers["a release"].result, answers["a release in check mode"].result
-    own = {"changed", "release", "began", "records", "pull", "steps"}  # these name the release
+    own = {"changed", "release", "began", "records", "intent", "steps"}  # these name the release
     assert would["changed"] is True
     assert {k: v for k, v in would.items() if k not in own} == {
         k: v for k, v in done.items() if k not in own
