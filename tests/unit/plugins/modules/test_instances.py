@@ -151,6 +151,36 @@ def test_of_a_slot_only_the_given_instances_are_stopped(bring: Bring, host: Host
     _brings(bring, "started", [surplus])
 
 
+@pytest.mark.engine
+def test_starting_pulls_what_is_missing(bring: Bring, host: Host) -> None:
+    for image in host.client.images.list(filters={"reference": host.image.split("@")[0]}):
+        host.client.images.remove(image.id, force=True)
+    expected = [("pull", host.image, "not on this host"), ("create", host.name, "missing")]
+    _brings(bring, "started", expected)
+
+
+@pytest.mark.engine
+def test_the_ledger_knows_before_anything_is_done(
+    bring: Bring, host: Host, tmp_path: pathlib.Path
+) -> None:
+    none = host.slot(image="127.0.0.1:1/none@sha256:" + "0" * 64)
+    intent = {
+        "outcome": "running",
+        "records": [{"service": "backend", "release": "r1", "facts": {"version": "1.0.0"}}],
+    }
+    assert bring("pulled", slots=[none], record=[intent])["failed"]
+    path = tmp_path / "releases/backend/r1.json"
+    assert json.loads(path.read_text())["outcome"] == "running"
+    before = path.read_text()
+    assert bring("started", record=[intent])["written"] == []
+    assert path.read_text() == before
+    ended = {**intent, "outcome": "succeeded"}
+    assert bring("stopped", check_mode=True, record=[ended])["written"] == ["backend/r1"]
+    assert path.read_text() == before
+    assert bring("stopped", record=[ended])["written"] == ["backend/r1"]
+    assert json.loads(path.read_text())["outcome"] == "succeeded"
+
+
 def _brings(
     bring: Bring, state: str, expected: list[tuple[str, str, str]], **arguments: t.Any
 ) -> None:
@@ -193,7 +223,7 @@ def _brings(
         (
             "started",
             {"image": "127.0.0.1:1/none@sha256:" + "0" * 64},
-            "creating container {name}: ",
+            "pulling 127.0.0.1:1/none@sha256:" + "0" * 64 + ": ",
         ),
         (
             "started",
