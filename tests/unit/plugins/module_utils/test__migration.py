@@ -18,14 +18,16 @@ from hypothesis import strategies as st
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import RunResult
 from ansible_collections.tagadodo.deploy.plugins.module_utils._migration import (
     Done,
+    Migrator,
+    planned,
+    report,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_history import (
     History,
     Migration,
     MigrationError,
-    Migrator,
     lost_set,
     own_set,
-    planned,
-    report,
 )
 
 # A small migration tool: `tool.py <database> status | up [behaviour]`
