@@ -198,6 +198,17 @@ def remove(client: t.Any, name: str) -> None:
             return
 
 
+def stop(client: t.Any, name: str, patience: int) -> None:
+    """Tell a container to end, and kill it ``patience`` seconds later; one that is gone is fine."""
+    import docker.errors
+
+    with engine_errors(f"stopping container {name}"):
+        try:
+            client.api.stop(name, timeout=patience)
+        except docker.errors.NotFound:
+            return
+
+
 def wait_exit(client: t.Any, name: str, timeout: float) -> bool:
     """Wait until a container has ended; False if it still runs after ``timeout`` seconds."""
     import docker.errors
@@ -258,8 +269,7 @@ def run_once(
         start(client, spec)
         ended = wait_exit(client, spec.name, spec.timeout)
         if not ended:
-            with engine_errors(f"stopping container {spec.name}, whose time is over"):
-                client.api.stop(spec.name, timeout=spec.stop_timeout)
+            stop(client, spec.name, spec.stop_timeout)
         return _result(client, spec.name, ended, clock() - began)
     finally:
         remove(client, spec.name)

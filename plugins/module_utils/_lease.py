@@ -9,7 +9,8 @@ new image. Commands run beside that process, and so end when it ends: a lease th
 migration with it. As in Kubernetes' leader election no clocks are compared: a waiter takes the lease
 over when it saw it unchanged for ``seconds`` of its own time, by a write that fails if it changed.
 When the caller is killed, the process holds on while a command still runs, then gives the lease back.
-A command that ran on while all of its container stood still may finish the one operation it was at.
+Where a whole container stood still for longer than that, its command may get to finish the operation it
+was at before it is killed; migrations that can run twice are not harmed.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import (
     RunSpec,
     container_state,
     create,
-    engine_errors,
     logs_tail,
     remove,
     start,
+    stop,
     wait_exit,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine_exec import Ending, run_in
@@ -136,8 +137,7 @@ def holding(
         yield Held(client, service, spec.name, ending, taken)
     finally:
         try:
-            with engine_errors(f"stopping container {spec.name}"):
-                client.api.stop(spec.name, timeout=spec.stop_timeout)
+            stop(client, spec.name, spec.stop_timeout)
         finally:
             remove(client, spec.name)
 

@@ -27,6 +27,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_record 
 )
 
 LAST_LINES = 3
+_STACK = re.compile(r"at .*[:(]")  # where it happened, as Node.js and Java write it
 KILLED = 137  # not every engine tells that memory ran out
 
 
@@ -51,7 +52,8 @@ Run = t.Callable[[str, t.Sequence[str]], Ran]
 def last_words(run: Ran) -> str:
     """The end of what a command wrote to stderr, or else to stdout, in one line."""
     lines = [line.strip() for line in (run.stderr or run.stdout).splitlines() if line.strip()]
-    return " | ".join(line[:EXCERPT] for line in lines[-LAST_LINES:]) or "it wrote nothing"
+    telling = [line for line in lines if not _STACK.match(line)] or lines
+    return " | ".join(line[:EXCERPT] for line in telling[-LAST_LINES:]) or "it wrote nothing"
 
 
 def ending(run: Ran) -> str:

@@ -182,7 +182,7 @@ class Reader:
 
     def _is_pending(self, applied: str | None) -> bool:
         said = (applied or "").strip()
-        return said == self.pending or bool(re.fullmatch(self.pending, said))
+        return said == self.pending.strip() or bool(re.fullmatch(self.pending, said))
 
     def _labelled(self, one: Migration) -> Migration:
         return Migration(

@@ -84,7 +84,7 @@ options:
     type: bool
     default: false
   wait:
-    description: Seconds to wait for a lease that somebody alive holds, 0 to 86400.
+    description: Seconds to wait for a lease that somebody alive holds.
     type: int
     default: 60
   by:
