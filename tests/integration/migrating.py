@@ -18,7 +18,10 @@ from dataclasses import dataclass, field, replace
 
 import docker
 import yaml
+from ansible.module_utils.testing import patch_module_args
 from stack import ROOT
+
+from ansible_collections.tagadodo.deploy.plugins.modules import migration
 
 EXAMPLE = ROOT / "examples/migrate-mongo"
 RUN_MODULE = """
@@ -123,24 +126,25 @@ class Migrating:
     def with_env(self, env: t.Mapping[str, str]) -> Migrating:
         return replace(self, env=env)
 
-    def started(self, image: str, **arguments: t.Any) -> subprocess.Popen[str]:
-        """The module, still running."""
-        uri = f"mongodb://mongo:27017/{self.database}"
+    def _given(self, image: str, **arguments: t.Any) -> Answer:
         commands = {**described(), **arguments.pop("commands", {})}
         commands["lease"] = {"uri": "MONGO_URI", "seconds": 3}
-        given = {
+        return {
             "name": "api",
             "image": image,
             "project": self.host,
             "network": self.network,
             "commands": commands,
             "runtime": {"env": self.env, "stop_timeout": 2},
-            "secrets": {"MONGO_URI": uri},
+            "secrets": {"MONGO_URI": self.uri},
             "state_dir": str(self.state_dir),
             "release": self.release,
             "by": "dora",
             **arguments,
         }
+
+    def started(self, image: str, **arguments: t.Any) -> subprocess.Popen[str]:
+        """The module, still running, in a process of its own."""
         process = subprocess.Popen(
             [sys.executable, "-c", RUN_MODULE],
             stdin=subprocess.PIPE,
@@ -148,12 +152,32 @@ class Migrating:
             text=True,
         )
         with t.cast(t.IO[str], process.stdin) as stream:
-            json.dump(given, stream)
+            json.dump(self._given(image, **arguments), stream)
         process.stdin = None
         return process
 
     def run(self, image: str, **arguments: t.Any) -> Answer:
-        return ended(self.started(image, **arguments))
+        """What the module answers. It runs in this process, which has all it needs loaded."""
+        output = io.StringIO()
+        with (
+            patch_module_args(self._given(image, **arguments)),
+            contextlib.redirect_stdout(output),
+            contextlib.suppress(SystemExit),
+        ):
+            migration.main()
+        return _answer(output.getvalue())
+
+    def apply(self, image: str) -> None:
+        """What is in the image, without the module: nobody's own."""
+        command = ["node_modules/.bin/migrate-mongo", "up"]
+        environment = {"MONGO_URI": self.uri}
+        docker.from_env().containers.run(
+            image, command, environment=environment, network=self.network, remove=True
+        )
+
+    @property
+    def uri(self) -> str:
+        return f"mongodb://mongo:27017/{self.database}"
 
     def record(self) -> Answer:
         """``migrations`` of the release in the ledger."""
@@ -197,6 +221,10 @@ class Migrating:
 def ended(process: subprocess.Popen[str]) -> Answer:
     """What a module answered."""
     output, _nothing = process.communicate()
+    return _answer(output)
+
+
+def _answer(output: str) -> Answer:
     answer = json.loads(output)
     assert "\n" not in answer["msg"]
     return dict(answer)
