@@ -198,6 +198,17 @@ def remove(client: t.Any, name: str) -> None:
             return
 
 
+def stop(client: t.Any, name: str, patience: int) -> None:
+    """Tell a container to end, and kill it ``patience`` seconds later; one that is gone is fine."""
+    import docker.errors
+
+    with engine_errors(f"stopping container {name}"):
+        try:
+            client.api.stop(name, timeout=patience)
+        except docker.errors.NotFound:
+            return
+
+
 def wait_exit(client: t.Any, name: str, timeout: float) -> bool:
     """Wait until a container has ended; False if it still runs after ``timeout`` seconds."""
     import docker.errors
@@ -213,15 +224,12 @@ def wait_exit(client: t.Any, name: str, timeout: float) -> bool:
     return True
 
 
-def run_once(
-    client: t.Any, spec: RunSpec, clock: t.Callable[[], float] = time.monotonic
-) -> RunResult:
-    """Run a command in a container of its own and remove the container, also when interrupted.
+def create(client: t.Any, spec: RunSpec) -> None:
+    """Make the container of a spec; it does not run yet.
 
     Raises:
-        EngineError: the container cannot be made or started (the image is missing, for example).
+        EngineError: the image is missing, for example.
     """
-    began = clock()
     with engine_errors(f"creating container {spec.name} from {spec.image}"):
         client.api.create_container(
             image=spec.image,
@@ -231,15 +239,37 @@ def run_once(
             user=spec.user or None,
             environment=dict(spec.env),
             labels=dict(spec.labels),
+            # The image's own would run beside the command, and asks for a service that is not there.
+            healthcheck={"test": ["NONE"]},
             host_config=_host_config(client, spec),
         )
+
+
+def start(client: t.Any, spec: RunSpec) -> None:
+    """Start a container that was made.
+
+    Raises:
+        EngineError: its command cannot be run.
+    """
+    with engine_errors(f"starting {spec.command[0]} in {spec.image}"):
+        client.api.start(spec.name)
+
+
+def run_once(
+    client: t.Any, spec: RunSpec, clock: t.Callable[[], float] = time.monotonic
+) -> RunResult:
+    """Run a command in a container of its own and remove the container, also when interrupted.
+
+    Raises:
+        EngineError: the container cannot be made or started (the image is missing, for example).
+    """
+    began = clock()
+    create(client, spec)
     try:
-        with engine_errors(f"starting {spec.command[0]} in {spec.image}"):
-            client.api.start(spec.name)
+        start(client, spec)
         ended = wait_exit(client, spec.name, spec.timeout)
         if not ended:
-            with engine_errors(f"stopping container {spec.name}, whose time is over"):
-                client.api.stop(spec.name, timeout=spec.stop_timeout)
+            stop(client, spec.name, spec.stop_timeout)
         return _result(client, spec.name, ended, clock() - began)
     finally:
         remove(client, spec.name)

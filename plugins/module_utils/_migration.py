@@ -2,25 +2,33 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # This module util is PRIVATE to the collection.
-"""Migrations of one service: what its commands report, and what a release makes of it.
+"""Migrations of one service: apply what is pending, and see that it was.
 
-A service's ``status`` command prints one JSON object ``{"migrations": [{"name": ..., "applied":
-...}]}``, oldest first. ``applied`` is a boolean, or the time it was applied and null. What ``up``
-did is never taken from its exit code, but from the status before and after.
+What ``up`` did is never taken from its exit code, but from the status before and after.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import typing as t
 from dataclasses import dataclass, field
 
-LAST_LINES = 3
-EXCERPT = 200
-KILLED = 137  # not every engine tells that memory ran out
+from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_history import (
+    EXCERPT,
+    Data,
+    History,
+    MigrationError,
+    Reader,
+    lost_set,
+    own_set,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_record import (
+    MigrationRecord,
+)
 
-Data = t.Dict[str, t.Any]
+LAST_LINES = 3
+_STACK = re.compile(r"at .*[:(]")  # where it happened, as Node.js and Java write it
+KILLED = 137  # not every engine tells that memory ran out
 
 
 class Ran(t.Protocol):
@@ -41,90 +49,11 @@ class Ran(t.Protocol):
 Run = t.Callable[[str, t.Sequence[str]], Ran]
 
 
-class MigrationError(Exception):
-    """Migrations failed, or nobody can tell; the text is one line, ``result`` what is known."""
-
-    def __init__(self, message: str, result: Data | None = None) -> None:
-        super().__init__(message)
-        self.result = result or {}
-
-
-@dataclass(frozen=True)
-class Migration:
-    """One migration, as the service's status command reports it."""
-
-    name: str
-    applied: bool
-
-
-@dataclass(frozen=True)
-class History:
-    """All migrations an image knows or its database has, oldest first."""
-
-    migrations: tuple[Migration, ...]
-
-    @classmethod
-    def parse(cls, text: str) -> History:
-        """Read what a status command printed.
-
-        Raises:
-            MigrationError: it is not the one JSON object that was agreed on.
-        """
-        try:
-            document = json.loads(text)
-        except ValueError:
-            raise MigrationError(f"prints no JSON object but {_first_line(text)}") from None
-        rows = document.get("migrations") if isinstance(document, dict) else None
-        if not isinstance(rows, list):
-            raise MigrationError(f"prints JSON without a list of migrations: {_first_line(text)}")
-        history = cls(tuple(_migration(row) for row in rows))
-        twice = [name for name in history.names() if history.names().count(name) > 1]
-        if twice:
-            raise MigrationError(f"names migration {twice[0]} twice")
-        return history
-
-    def as_list(self) -> list[Data]:
-        return [{"name": one.name, "applied": one.applied} for one in self.migrations]
-
-    def names(self) -> tuple[str, ...]:
-        return tuple(one.name for one in self.migrations)
-
-    def applied(self) -> tuple[str, ...]:
-        return tuple(one.name for one in self.migrations if one.applied)
-
-    def pending(self) -> tuple[str, ...]:
-        return tuple(one.name for one in self.migrations if not one.applied)
-
-
-def own_set(before: History, after: History) -> tuple[str, ...]:
-    """What was applied in between, in order: what reverting this release would revert."""
-    return tuple(name for name in after.applied() if name not in before.applied())
-
-
-def lost_set(before: History, after: History) -> tuple[str, ...]:
-    """What was applied before and is no longer."""
-    return tuple(name for name in before.applied() if name not in after.applied())
-
-
-def _migration(row: t.Any) -> Migration:
-    name = row.get("name") if isinstance(row, dict) else None
-    if not isinstance(name, str) or not name or "applied" not in row:
-        raise MigrationError(f"reports a migration without name and applied: {json.dumps(row)}")
-    applied = row["applied"]
-    if applied is not None and not isinstance(applied, (bool, str)):
-        raise MigrationError(f"reports {name} as applied: {json.dumps(applied)}, not true or false")
-    return Migration(name, bool(applied))
-
-
-def _first_line(text: str) -> str:
-    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return repr(first[:EXCERPT]) if first else "nothing"
-
-
 def last_words(run: Ran) -> str:
     """The end of what a command wrote to stderr, or else to stdout, in one line."""
     lines = [line.strip() for line in (run.stderr or run.stdout).splitlines() if line.strip()]
-    return " | ".join(line[:EXCERPT] for line in lines[-LAST_LINES:]) or "it wrote nothing"
+    telling = [line for line in lines if not _STACK.match(line)] or lines
+    return " | ".join(line[:EXCERPT] for line in telling[-LAST_LINES:]) or "it wrote nothing"
 
 
 def ending(run: Ran) -> str:
@@ -138,14 +67,23 @@ def ending(run: Ran) -> str:
     return f"failed with exit code {run.exit_code}"
 
 
+def written(run: Ran) -> tuple[str, ...]:
+    """Every line a command wrote, standard output first."""
+    return tuple(re.sub(r"\s+$", "", line) for line in (run.stdout + run.stderr).splitlines())
+
+
 @dataclass(frozen=True)
 class Done:
-    """What a release did to the migrations of a service."""
+    """What a release did to the migrations of a service.
+
+    ``own`` is all that the release applied, in earlier attempts too; None where nobody keeps account.
+    """
 
     before: History
     after: History
     seconds: float = 0.0
     output: tuple[str, ...] = ()
+    own: tuple[str, ...] | None = None
 
     def as_dict(self) -> Data:
         return {
@@ -155,6 +93,7 @@ class Done:
             "pending_after": list(self.after.pending()),
             "seconds": round(self.seconds, 3),
             "output": list(self.output),
+            **({} if self.own is None else {"own": list(self.own)}),
         }
 
 
@@ -166,11 +105,15 @@ class Migrator:
         service: its name, for messages.
         commands: argument vectors of ``status`` and ``up``.
         run: runs one of them; gets its name and its arguments.
+        reader: reads what ``status`` prints.
+        record: keeps account of what the release applies.
     """
 
     service: str
     commands: t.Mapping[str, t.Sequence[str]]
     run: Run = field(repr=False)
+    reader: Reader = Reader()
+    record: MigrationRecord = MigrationRecord()
 
     def status(self) -> History:
         """What is applied and what is pending.
@@ -178,50 +121,82 @@ class Migrator:
         Raises:
             MigrationError: the command fails, or does not print what was agreed on.
         """
-        ran = self._run("status")
+        ran = self.run("status", self.commands["status"])
         if ran.exit_code != 0:
-            raise MigrationError(f"{self._named('status')} {ending(ran)}: {last_words(ran)}")
+            raise MigrationError(self._status(f"{ending(ran)}: {last_words(ran)}"))
         try:
-            return History.parse(ran.stdout)
+            return self.reader.read(ran.stdout)
         except MigrationError as error:
-            raise MigrationError(f"{self._named('status')} {error}") from None
+            raise MigrationError(self._status(str(error))) from None
 
-    def up(self) -> Done:
+    def up(self, old_version_runs: bool = False, reason: str = "") -> Done:
         """Apply everything that is pending, and see that it was.
+
+        Args:
+            old_version_runs: so that nothing it may not work with is applied without a ``reason``.
 
         Raises:
             MigrationError: something pending is not applied; ``result`` says what was.
         """
         before = self.status()
+        self.refuse_contracts(before, old_version_runs, reason)
+        base = self.record.base(before)
         if not before.pending():
-            return Done(before, before)
-        ran = self._run("up")
-        output = tuple(re.sub(r"\s+$", "", line) for line in (ran.stdout + ran.stderr).splitlines())
+            return Done(before, before, own=self.record.ended("applied", base, before))
+        self.record.began(before, reason)
+        try:
+            ran = self.run("up", self.commands["up"])
+        except MigrationError as error:
+            self.record.ended("unknown", base)
+            raise MigrationError(str(error), _before(before)) from None
+        return self._seen(before, ran, base)
+
+    def refuse_contracts(self, history: History, old_version_runs: bool, reason: str) -> None:
+        """Refuse what the running version may not work with.
+
+        Raises:
+            MigrationError: names the first such migration.
+        """
+        contracts = history.pending_contracts()
+        if contracts and old_version_runs and not reason:
+            raise MigrationError(
+                f"{self.service}: migration {contracts[0]} is labelled contract and the running"
+                " version may not work with it; release it alone after the version that no longer"
+                " needs what it removes, or give -e reason=...",
+                _before(history),
+            )
+
+    def named(self, command: str, argv: t.Sequence[str] = ()) -> str:
+        """A command as messages call it."""
+        return f"migrations.{command} ({' '.join(argv or self.commands[command])})"
+
+    def _status(self, problem: str) -> str:
+        return f"{self.service}: {self.named('status')} {problem}"
+
+    def _seen(self, before: History, ran: Ran, base: t.Sequence[str]) -> Done:
         try:
             after = self.status()
         except MigrationError as error:
-            raise MigrationError(self._unknown(ran, error), _partly(before, ran, output)) from None
-        done = Done(before, after, ran.seconds, output)
-        problem = self._problem(ran, done)
+            self.record.ended("unknown", base)
+            known = {**_before(before), "seconds": round(ran.seconds, 3), "output": [*written(ran)]}
+            raise MigrationError(self._unknown(ran, error), known) from None
+        problem = self._problem(ran, before, after)
+        whole = not after.pending() and not lost_set(before, after)
+        own = self.record.ended("applied" if whole else "partial", base, after)
+        done = Done(before, after, ran.seconds, written(ran), own)
         if problem:
             raise MigrationError(problem, done.as_dict())
         return done
 
-    def _run(self, command: str) -> Ran:
-        return self.run(command, self.commands[command])
-
-    def _named(self, command: str) -> str:
-        return f"{self.service}: migrations.{command} ({' '.join(self.commands[command])})"
-
-    def _problem(self, ran: Ran, done: Done) -> str:
-        applied = ", ".join(own_set(done.before, done.after)) or "nothing"
-        pending = ", ".join(done.after.pending()) or "nothing"
-        lost = ", ".join(lost_set(done.before, done.after))
-        up = self._named("up")
+    def _problem(self, ran: Ran, before: History, after: History) -> str:
+        applied = ", ".join(own_set(before, after)) or "nothing"
+        pending = ", ".join(after.pending()) or "nothing"
+        lost = ", ".join(lost_set(before, after))
+        up = f"{self.service}: {self.named('up')}"
         if ran.exit_code != 0:
             told = f"applied before that: {applied}; still pending: {pending}"
             return f"{up} {ending(ran)}: {last_words(ran)}; {told}"
-        if done.after.pending():
+        if after.pending():
             return f"{up} ended well but did not apply {pending}; applied: {applied}"
         if lost:
             return f"{up} ended well but {lost} is no longer applied"
@@ -229,7 +204,12 @@ class Migrator:
 
     def _unknown(self, ran: Ran, error: MigrationError) -> str:
         said = f"{ending(ran)}: {last_words(ran)}" if ran.exit_code != 0 else "ended well"
-        return f"{self._named('up')} {said}; what it applied is not known, because {error}"
+        up = f"{self.service}: {self.named('up')}"
+        return f"{up} {said}; what it applied is not known, because {error}"
+
+
+def _before(before: History) -> Data:
+    return {"pending_before": list(before.pending())}
 
 
 def report(service: str, done: Done) -> Data:
@@ -239,7 +219,7 @@ def report(service: str, done: Done) -> Data:
         "changed": bool(applied),
         "msg": f"{service}: applied {', '.join(applied) or 'nothing, all migrations were applied'}",
         **done.as_dict(),
-        "diff": _diff(done.before.applied(), done.after.applied()),
+        "diff": difference(done.before.applied(), done.after.applied()),
     }
 
 
@@ -252,18 +232,11 @@ def planned(service: str, history: History, apply: bool) -> Data:
         "msg": f"{service}: pending: {', '.join(pending) or 'nothing'}",
         **Done(history, history).as_dict(),
         "applied": list(would),
-        "diff": _diff(history.applied(), history.applied() + would),
+        "diff": difference(history.applied(), history.applied() + would),
     }
 
 
-def _diff(before: t.Sequence[str], after: t.Sequence[str]) -> Data:
+def difference(before: t.Sequence[str], after: t.Sequence[str]) -> Data:
+    """What is applied before and after, as Ansible shows differences."""
     before_text, after_text = ("".join(f"{name}\n" for name in names) for names in (before, after))
     return {"before": before_text, "after": after_text}
-
-
-def _partly(before: History, ran: Ran, output: tuple[str, ...]) -> Data:
-    return {
-        "pending_before": list(before.pending()),
-        "seconds": round(ran.seconds, 3),
-        "output": list(output),
-    }

@@ -19,8 +19,19 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import (
     run_once,
     wait_exit,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine_exec import Ending
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import LABEL, bytes_of
-from ansible_collections.tagadodo.deploy.plugins.module_utils._migration import MigrationError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._lease import (
+    IDLE,
+    KILL,
+    STOP,
+    Held,
+    Lease,
+    holding,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_history import (
+    MigrationError,
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,12 @@ class MigrationRuns:
     def run(self, command: str, argv: t.Sequence[str]) -> RunResult:
         """Run one command; its container is gone afterwards."""
         return run_once(self.client, self.spec(command, argv))
+
+    def under(self, lease: Lease) -> t.ContextManager[Held]:
+        """A lease on the service's database, and a container that runs commands while it is held."""
+        spec = self.spec("lease", lease.argv())
+        ending = Ending(self.timeout, spec.stop_timeout, STOP, KILL)
+        return holding(self.client, self.service, spec, lease, ending)
 
     def spec(self, command: str, argv: t.Sequence[str]) -> RunSpec:
         """The container of one command. It is no instance: it lacks the label of those."""
@@ -76,8 +93,11 @@ class MigrationRuns:
             MigrationError: it does not end.
         """
         for left in find_containers(self.client, self._labels):
-            if left.running and not wait_exit(self.client, left.name, self.timeout):
-                raise MigrationError(_still_running(self.service, left, self.timeout))
+            # A lease is given back some seconds after the last command that ran under it.
+            holds = left.labels.get(f"{LABEL}command") == "lease"
+            patience = self.timeout + (3 * IDLE if holds else 0)
+            if left.running and not wait_exit(self.client, left.name, patience):
+                raise MigrationError(_still_running(self.service, left, patience))
             remove(self.client, left.name)
 
     @property

@@ -18,6 +18,9 @@ import zlib
 from dataclasses import dataclass
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import bytes_of
+from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_settings import (
+    migration_problems,
+)
 
 SLOTS = ("blue", "green")
 MAX_INSTANCES = 16
@@ -152,6 +155,15 @@ def _strategy_problems(settings: t.Mapping[str, t.Any]) -> t.Iterator[str]:
             yield f"gate.smoke: {path!r} must be a path that starts with /"
 
 
+def _migration_problems(settings: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    migrations = settings.get("migrations") or {}
+    if migrations:
+        yield from (f"migrations.{problem}" for problem in migration_problems(migrations))
+    variable = (migrations.get("lease") or {}).get("uri")
+    if variable and variable not in (*settings["env"], *settings["secrets"]):
+        yield f"migrations.lease.uri: neither env nor secrets set {variable}"
+
+
 def _problems(name: str, settings: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     if not _NAME.fullmatch(name):
         yield "the name may have lower-case letters, digits and dashes, 2 to 32 of them, and starts with a letter"
@@ -179,6 +191,7 @@ def _problems(name: str, settings: t.Mapping[str, t.Any]) -> t.Iterator[str]:
         yield f"route.sticky: {settings['route']['sticky']!r} is not client, cookie:NAME or header:NAME"
     yield from _resource_problems(settings["resources"])
     yield from _strategy_problems(settings)
+    yield from _migration_problems(settings)
     both = sorted(set(settings["env"]) & set(settings["secrets"]))
     if both:
         yield f"env and secrets both set {', '.join(both)}; keep one"

@@ -18,14 +18,17 @@ from hypothesis import strategies as st
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import RunResult
 from ansible_collections.tagadodo.deploy.plugins.module_utils._migration import (
     Done,
+    Migrator,
+    last_words,
+    planned,
+    report,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_history import (
     History,
     Migration,
     MigrationError,
-    Migrator,
     lost_set,
     own_set,
-    planned,
-    report,
 )
 
 # A small migration tool: `tool.py <database> status | up [behaviour]`
@@ -167,6 +170,21 @@ def test_a_status_that_is_none(result: RunResult, message: str) -> None:
     with pytest.raises(MigrationError) as error:
         migrator.up()
     assert str(error.value) == f"backend: migrations.status (s) {message}"
+
+
+@pytest.mark.parametrize(
+    ("stderr", "told"),
+    [
+        (
+            "ERROR: no room Error: no room\n    at up (file:///app/a.js:4:9)\n    at async node:internal\n",
+            "ERROR: no room Error: no room",
+        ),
+        ("at once\nat work\n", "at once | at work"),
+        ("    at up (a.js:4:9)\n", "at up (a.js:4:9)"),
+    ],
+)
+def test_what_went_wrong_is_told_rather_than_where(stderr: str, told: str) -> None:
+    assert last_words(RunResult(1, "", stderr, 0.1)) == told
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,9 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import (
     has_image,
     logs_tail,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._migration import MigrationError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_history import (
+    MigrationError,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_runs import MigrationRuns
 
 RUNTIME = {

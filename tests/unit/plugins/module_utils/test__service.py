@@ -77,6 +77,18 @@ def test_defaults_are_filled_in_from_the_argument_specs() -> None:
         ({"bake": -1}, "services.backend.bake: -1 is not between"),
         ({"address_block": 399}, "services.backend.address_block: 399 is not between"),
         ({"env": {"A": "1"}, "secrets": {"A": "2"}}, "env and secrets both set A"),
+        (
+            {"migrations": {"status": ["s"], "up": ["u"], "parse": {"line": "x", "pending": "P"}}},
+            "services.backend.migrations.parse.line: 'x' has no group (?P<name>...)",
+        ),
+        (
+            {"migrations": {"status": ["s"], "up": ["u"], "labels": {"contract": ["("]}}},
+            "services.backend.migrations.labels.contract: '(' is no regular expression",
+        ),
+        (
+            {"migrations": {"status": ["s"], "up": ["u"], "lease": {"uri": "MONGO_URI"}}},
+            "services.backend.migrations.lease.uri: neither env nor secrets set MONGO_URI",
+        ),
     ],
 )
 def test_each_mistake_is_told_in_one_line(changes: dict[str, object], told: str) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import typing as t
 import uuid
 
@@ -45,6 +46,73 @@ def test_an_engine_that_does_not_answer(run: Run, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
     result = run(APPLIED, image="i", name="backend")
     assert result["msg"].startswith("backend: the Docker engine does not answer")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"release": "r"}, "parameters are required together: state_dir, release"),
+        ({"state": "reverted"}, "state is reverted but all of the following are missing: before"),
+        (
+            {"commands": {"status": ["s"], "up": ["u"], "lease": {"uri": "mongodb://u:p@m"}}},
+            "backend: migrations.lease.uri: give the name of the environment variable",
+        ),
+        (
+            {"commands": {"status": ["s"], "up": ["u"], "parse": {"line": "(", "pending": ""}}},
+            "backend: migrations.parse.line: '(' is no regular expression",
+        ),
+    ],
+)
+def test_what_is_asked_for_wrongly_is_said(
+    run: Run, arguments: dict[str, t.Any], told: str
+) -> None:
+    assert told in run(APPLIED, image="i", name="backend", **arguments)["msg"]
+
+
+@pytest.mark.engine
+def test_a_contract_is_refused_in_check_mode_too(run: Run, shell_image: str) -> None:
+    contract = PENDING.replace("false", 'false, "kind": "contract"')
+    given = {"image": shell_image, "check_mode": True, "old_version_runs": True}
+    assert "001-users is labelled contract" in run(contract, **given)["msg"]
+    would = run(contract, **given, reason="at night")
+    assert (would["changed"], would["applied"]) == (True, ["001-users"])
+
+
+@pytest.mark.engine
+def test_reverting_in_check_mode_tells_what_would_be_reverted(
+    run: Run, shell_image: str, tmp_path: pathlib.Path
+) -> None:
+    given = {
+        "image": shell_image,
+        "check_mode": True,
+        "state": "reverted",
+        "names": ["001-users"],
+        "before": [],
+        "state_dir": str(tmp_path),
+        "release": "r",
+    }
+    status = ["/bin/sh", "-c", f"echo '{APPLIED}'"]
+    would = run(APPLIED, **given, commands={"status": status, "up": ["u"], "down": ["d", "{name}"]})
+    assert (would["changed"], would["reverted"]) == (True, ["001-users"])
+    assert would["diff"] == {"before": "001-users\n", "after": ""}
+    refused = run(APPLIED, **given)
+    assert refused["msg"].endswith("describe migrations.down")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.engine
+def test_a_failure_is_in_the_ledger(run: Run, shell_image: str, tmp_path: pathlib.Path) -> None:
+    run(PENDING, image=shell_image, name="backend", state_dir=str(tmp_path), release="r")
+    record = json.loads((tmp_path / "releases/backend/r.json").read_text())
+    expected = {"image": shell_image, "state": "partial", "before": [], "applied": []}
+    assert record["migrations"] == expected
+
+
+@pytest.mark.engine
+def test_a_lease_needs_node_in_the_image(run: Run, shell_image: str) -> None:
+    commands = {"status": ["s"], "up": ["u"], "lease": {"uri": "TOKEN"}}
+    told = run(PENDING, image=shell_image, name="backend", commands=commands)["msg"]
+    assert told.startswith("backend: migrations.lease needs Node.js in the image: starting node in")
 
 
 @pytest.mark.engine

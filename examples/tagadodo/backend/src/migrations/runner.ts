@@ -3,9 +3,22 @@ import type { Migration } from './migration.js';
 
 export class MigrationError extends Error {}
 
-export type MigrationStatus = { name: string; applied: boolean; appliedAt: string | null };
+export type MigrationStatus = {
+  name: string;
+  applied: boolean;
+  appliedAt: string | null;
+  /** It is applied, but only a newer release holds it. */
+  missing?: true;
+} & Pick<Migration, 'kind' | 'reversible'>;
 
 type Record = { _id: string; appliedAt: Date };
+
+/** What is to be told of a migration beside its state; what is usual is left out. */
+function labels(migration?: Migration): Partial<MigrationStatus> {
+  if (!migration) return { missing: true };
+  const { kind, reversible } = migration;
+  return { ...(kind && { kind }), ...(reversible === undefined ? {} : { reversible }) };
+}
 
 /** Applies and reverts migrations, and keeps account of them in the collection `migrations`. */
 export class MigrationRunner {
@@ -21,11 +34,12 @@ export class MigrationRunner {
   /** Migrations of this release in their order, then applied ones that only a newer one holds. */
   async status(): Promise<MigrationStatus[]> {
     const applied = await this.applied();
-    const names = new Set([...this.migrations.map(({ name }) => name), ...applied.keys()]);
-    return [...names].map((name) => ({
+    const known = new Map(this.migrations.map((migration) => [migration.name, migration]));
+    return [...new Set([...known.keys(), ...applied.keys()])].map((name) => ({
       name,
       applied: applied.has(name),
       appliedAt: applied.get(name)?.toISOString() ?? null,
+      ...labels(known.get(name)),
     }));
   }
 

@@ -114,10 +114,21 @@ describe('several migrations', () => {
     expect(await runner(step('a'), step('c')).run()).toEqual(['c']);
   });
 
+  test('tell their labels, and nothing where they have none', async () => {
+    const contract: Migration = { ...step('b'), kind: 'contract', reversible: false };
+    expect(await runner(step('a'), contract).status()).toEqual([
+      { name: 'a', applied: false, appliedAt: null },
+      { name: 'b', applied: false, appliedAt: null, kind: 'contract', reversible: false },
+    ]);
+  });
+
   test('of a newer release are seen by an older one, which does not touch them', async () => {
     await runner(step('a'), step('b')).run();
     const older = runner(step('a'));
-    expect(await older.status()).toMatchObject([{ name: 'a' }, { name: 'b', applied: true }]);
+    expect(await older.status()).toEqual([
+      { name: 'a', applied: true, appliedAt: expect.any(String) },
+      { name: 'b', applied: true, appliedAt: expect.any(String), missing: true },
+    ]);
     await expect(older.revert()).rejects.toThrow('b: not in this release');
   });
 });
