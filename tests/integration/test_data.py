@@ -8,7 +8,7 @@ import typing as t
 import pytest
 from clients import live_version, load, lost_requests
 from described import services_with
-from migrating import ADDED, versions
+from made_versions import ADDED, versions
 from stack import Stack
 
 OWN = list(ADDED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 import typing as t
 
@@ -29,10 +30,10 @@ def watched(stack: Stack) -> Stack:
     return stack
 
 
-def until(seen: str, process: t.Any) -> str:
+def until(seen: str, process: subprocess.Popen[str]) -> str:
     """Read what a run prints up to a line."""
     printed = ""
-    for line in process.stdout:
+    for line in t.cast(t.IO[str], process.stdout):
         printed += line
         if seen in line:
             return printed

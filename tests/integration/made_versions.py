@@ -1,0 +1,69 @@
+"""Versions of the example with migrations more than it has: three, of which the second may fail."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tarfile
+import typing as t
+
+import docker
+from stack import Stack
+
+ADDED = ("002-a", "003-b", "004-c")
+
+MIGRATIONS = """
+import { addUserStatus } from './001-add-user-status.js';
+const step = (name, fails) => ({
+  name,
+  async up(db) {
+    if (fails) throw new Error('it is made to fail');
+    await db.collection('steps').insertOne({ name });
+  },
+  async down(db) { await db.collection('steps').deleteOne({ name }); },
+});
+const failing = process.env.FAILING_MIGRATION;
+const added = ['002-a', '003-b', '004-c'].map((name) => step(name, name === failing));
+export const migrations = [addUserStatus, ...added];
+"""
+
+
+@contextlib.contextmanager
+def versions(stack: Stack, **environment: dict[str, str]) -> t.Iterator[dict[str, str]]:
+    """Build and push versions of the backend, and remove them afterwards.
+
+    Args:
+        environment: what is set in each, by a name for it.
+
+    Returns:
+        the tag of each.
+    """
+    client = docker.from_env()
+    repository = f"{stack.registry}/tagadodo/backend"
+    tags = {name: f"{stack.name}-{name.replace('_', '-')}" for name in environment}
+    try:
+        for name, variables in environment.items():
+            _build(
+                client, f"{repository}:1.1.0", f"{repository}:{tags[name]}", tags[name], variables
+            )
+            client.images.push(repository, tags[name])
+        yield tags
+    finally:
+        for tag in tags.values():
+            with contextlib.suppress(docker.errors.ImageNotFound):
+                client.images.remove(f"{repository}:{tag}", force=True)
+
+
+def _build(
+    client: docker.DockerClient, base: str, image: str, version: str, variables: dict[str, str]
+) -> None:
+    lines = [f"FROM {base}", "COPY all.js dist/migrations/all.js", f"ENV APP_VERSION={version}"]
+    lines += [f"ENV {key}={value}" for key, value in variables.items()]
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as archive:
+        for path, text in {"Dockerfile": "\n".join(lines) + "\n", "all.js": MIGRATIONS}.items():
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode = len(text.encode()), 0o644
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    context.seek(0)
+    client.images.build(fileobj=context, custom_context=True, tag=image, rm=True)
