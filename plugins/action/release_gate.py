@@ -126,6 +126,7 @@ class _Looker:
             "step": services[0]["step"]["name"],
             "state_dir": self._args["state_dir"],
             "since": self._taken[name],
+            "lock": (self._args.get("locks") or {}).get(name, ""),
             "services": looks_of_host(
                 [one["look"] for one in services],
                 proxy=name in self._groups["proxy"],

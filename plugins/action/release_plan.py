@@ -18,6 +18,9 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
     PlanError,
     ServicePlan,
     plan_deploy,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._rollback import (
+    plan_revert,
     plan_rollback,
     plan_rollbacks,
 )
@@ -31,6 +34,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._steps import (
     planned_text,
     steps,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._undo import POLICIES
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import host_view
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
     named_services,
@@ -39,10 +43,16 @@ from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
 )
 
 ARGUMENTS = {
-    "kind": {"type": "str", "choices": ["deploy", "first", "rollback"], "default": "deploy"},
+    "kind": {
+        "type": "str",
+        "choices": ["deploy", "first", "rollback", "revert"],
+        "default": "deploy",
+    },
     "services": {"type": "dict", "required": True},
     "only": {"type": "raw"},
     "version": {"type": "str"},
+    "who": {"type": "str", "default": ""},
+    "migrations": {"type": "str", "choices": ["", *POLICIES], "default": ""},
     "hosts": {"type": "dict", "required": True},
     "app": {"type": "list", "elements": "str", "required": True},
     "proxy": {"type": "list", "elements": "str", "required": True},
@@ -87,7 +97,14 @@ class ActionModule(ActionBase):
             platform = Platform(**args["platform"])
             plans = _plans(fleet, platform, args, release)
             planned = planned_text(fleet, plans)
-            given = steps(fleet, plans, platform, Endpoint(**args["endpoint"]))
+            given = steps(
+                fleet,
+                plans,
+                platform,
+                Endpoint(**args["endpoint"]),
+                args["who"],
+                args["migrations"],
+            )
         except (PlanError, ServiceError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from error
         changes = any(plan.changes for plan in plans)
@@ -134,13 +151,15 @@ def _plans(
     fleet: Fleet, platform: Platform, args: t.Mapping[str, t.Any], release: str
 ) -> list[ServicePlan]:
     described = parse_services(args["services"])
+    named = named_services(described, args["only"])
+    data = args["migrations"]
+    if args["kind"] == "revert":
+        return [plan_revert(fleet, service) for service in named]
     if args["kind"] == "rollback":
-        named = named_services(described, args["only"])
         if not args["only"] and not args["version"]:
-            return plan_rollbacks(fleet, named, release)
-        return [
-            plan_rollback(fleet, service, release, args["version"] or None) for service in named
-        ]
+            return plan_rollbacks(fleet, named, release, data)
+        version = args["version"] or None
+        return [plan_rollback(fleet, service, release, version, data) for service in named]
     return [
         plan_deploy(
             fleet,

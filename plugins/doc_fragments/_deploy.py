@@ -26,6 +26,81 @@ options:
     required: true
 """
 
+    REPORT = r"""
+options:
+  runtimes:
+    description: The wanted settings of each service that shape its containers, by service.
+    type: dict
+    default: {}
+  secrets:
+    description: Their secret settings, by service. Only a keyed hash of them is made.
+    type: dict
+    default: {}
+  tags:
+    description: C(repository:tag) names to resolve to digests, in the registry, else in the host's own images.
+    type: list
+    elements: str
+    default: []
+  logs:
+    description: Access logs to read how many requests users sent lately, by service. A missing one is left out.
+    type: dict
+    default: {}
+  control_url:
+    description: Where the control server of nginx listens on this host. Without it nginx is not asked.
+    type: str
+    default: ""
+  limit:
+    description: Releases of each service that are returned, newest first.
+    type: int
+    default: 20
+"""
+
+    LOCK = r"""
+options:
+  lock:
+    description:
+      - What M(tagadodo.deploy.release_begin) returned as its token on this host. The module then shows that its run
+        still lives, and refuses to change anything where another run has the lock by now.
+      - Without it nothing is locked.
+    type: str
+    default: ""
+"""
+
+    RECORD = r"""
+options:
+  record:
+    description:
+      - What is written into the ledger before anything else is done, as M(tagadodo.deploy.release) does. What was
+        written already stays as it is.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      records:
+        description: One entry for each record to write.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          service: {description: Name of the service., type: str, required: true}
+          release: {description: Name of the release., type: str, required: true}
+          facts: {description: What is to be known of it. Never the value of a secret., type: dict, default: {}}
+      shares:
+        description: Percent of traffic by service and slot from now on. Kept in each service's record with its time.
+        type: dict
+        default: {}
+      outcome:
+        description: How the releases stand.
+        type: str
+        choices: [running, succeeded, failed, held, rolled_back]
+        required: true
+      verdicts:
+        description: What M(tagadodo.deploy.release_gate) returned. Each service's are added to its records.
+        type: list
+        elements: dict
+        default: []
+"""
+
     INFO = r"""
 attributes:
   check_mode:

@@ -18,6 +18,9 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     ServiceError,
     access_log,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._steps import (
+    undo_of as steps_of_undo,
+)
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import looks_of_host
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
     as_names,
@@ -118,6 +121,13 @@ def host_looks(looks: list[dict[str, t.Any]], groups: t.Sequence[str]) -> list[d
     return looks_of_host(looks, proxy="proxy" in groups, app="app" in groups)
 
 
+def undo_of(
+    releases: dict[str, list[dict[str, t.Any]]], data: list[dict[str, t.Any]]
+) -> list[dict[str, t.Any]]:
+    """What is reverted when a release is taken back (see ``_steps.undo_of``)."""
+    return steps_of_undo(releases, data)
+
+
 def failure_reason(variables: t.Iterable[t.Mapping[str, t.Any]]) -> str:
     """Why the hosts of a play failed, in one line: the first message that says something."""
     results = [one["ansible_failed_result"] for one in variables if "ansible_failed_result" in one]
@@ -147,4 +157,5 @@ class FilterModule:
             "service_runtimes": service_runtimes,
             "service_secrets": service_secrets,
             "service_tags": service_tags,
+            "undo_of": undo_of,
         }

@@ -12,6 +12,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._judging import Ju
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import ServicePlan
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import other_slot
 from ansible_collections.tagadodo.deploy.plugins.module_utils._strategy import Step
+from ansible_collections.tagadodo.deploy.plugins.module_utils._undo import ASK
 
 
 def duration(seconds: int) -> str:
@@ -29,6 +30,9 @@ def describe(
         warm: whether the slot to restore still runs.
     """
     name = plan.service.name
+    if plan.action == "keep" and plan.undo:
+        stays = f"{plan.version} stays" if plan.before else "nothing is live"
+        return [f"{name}: {stays}", *_undoing(plan)]
     if plan.action == "keep" and plan.reasons:
         stays = f"{plan.version} stays" if plan.before else "nothing is live"
         return [f"{name}: {stays}; {'; '.join(plan.reasons)}"]
@@ -47,7 +51,7 @@ def describe(
     was = plan.before["version"] if plan.before else "nothing"
     head = f"{name}: {was} ({plan.live}) → {plan.version} ({plan.slot}); {'; '.join(plan.reasons)}"
     words = _restoring(plan, warm) if plan.action == "restore" else _releasing(plan, judging)
-    return [head, *words, _stopping(plan)]
+    return [head, *words, _stopping(plan), *_undoing(plan)]
 
 
 def _instances(count: int, of: int) -> str:
@@ -73,6 +77,19 @@ def _restoring(plan: ServicePlan, warm: bool) -> t.Iterator[str]:
     )
     yield _proving(plan)
     yield f"  shift   100 % of traffic to {plan.slot}"
+
+
+def _undoing(plan: ServicePlan) -> t.Iterator[str]:
+    """What becomes of the migrations of what is given up."""
+    if plan.undo is None:
+        return
+    newest_first = ", ".join(reversed(plan.undo.names))
+    if plan.reverts:
+        yield f"  revert  {newest_first}, from {plan.undo.image}"
+    elif plan.data == ASK:
+        yield f"  leave   {newest_first} in the database until you decide: revert.yml takes it back"
+    else:
+        yield f"  leave   {newest_first} in the database; -e migrations=revert takes it back"
 
 
 def _releasing(plan: ServicePlan, judging: t.Sequence[Judging]) -> t.Iterator[str]:

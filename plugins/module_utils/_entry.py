@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import OUTCOMES, Ledger
@@ -36,6 +36,7 @@ RECORD: Facts = {
         "records": RECORDS,
         "outcome": {"type": "str", "choices": list(OUTCOMES), "required": True},
         "verdicts": {"type": "list", "elements": "dict", "default": []},
+        "shares": {"type": "dict", "default": {}},
     },
 }
 
@@ -49,12 +50,14 @@ class Entry:
         outcome: how they stand now; None where only facts are added.
         reason: why, in one line.
         verdicts: what the gate decided; each service's are added to its records.
+        shares: percent of traffic by service and slot from now on; added to each service's records.
     """
 
     records: t.Sequence[t.Mapping[str, t.Any]]
     outcome: t.Optional[str] = None
     reason: t.Optional[str] = None
     verdicts: t.Sequence[t.Mapping[str, t.Any]] = ()
+    shares: t.Mapping[str, t.Mapping[str, int]] = field(default_factory=dict)
 
 
 def enter(ledger: Ledger, entries: t.Iterable[Entry], dry: bool, keep: int = KEEP) -> t.List[str]:
@@ -94,6 +97,7 @@ def _write(ledger: Ledger, record: t.Mapping[str, t.Any], entry: Entry, dry: boo
         **record["facts"],
         **stands,
         **_new_verdicts(service, before, entry.verdicts),
+        **_new_share(before, entry.shares.get(service), now),
         **({"reason": entry.reason} if entry.reason else {}),
     }
     return ledger.update(service, name, facts, write=not dry, forget=STALE if stands else ())
@@ -115,3 +119,13 @@ def _new_verdicts(
     known = before.get("verdicts", [])
     new = [one for one in given if one["service"] == service and one not in known]
     return {"verdicts": [*known, *new]} if new else {}
+
+
+def _new_share(
+    before: t.Mapping[str, t.Any], share: t.Optional[t.Mapping[str, int]], now: str
+) -> Facts:
+    """The shares over time with the present one at their end; nothing where it is there already."""
+    known = before.get("shares", [])
+    if not share or (known and known[-1].get("share") == share):
+        return {}
+    return {"shares": [*known, {"at": now, "share": share}]}

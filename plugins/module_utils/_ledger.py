@@ -7,6 +7,9 @@
 ``<state>/releases/<service>/<release>.json``; a release's name starts with its UTC time, so names
 sort by age. Outcomes: ``running`` → ``succeeded``, ``failed`` or ``held`` (it waits for a decision, and
 goes on when it is deployed again); one that was left by a rollback is ``rolled_back``.
+
+What the releases of all services did to the environment is kept beside them, as service ``ENVIRONMENT``.
+A file that is not a record (cut short, edited, of another program) is told and left out, never followed.
 """
 
 from __future__ import annotations
@@ -20,6 +23,28 @@ import typing as t
 SCHEMA = 1
 OUTCOMES = ("running", "succeeded", "failed", "held", "rolled_back")
 UNFINISHED = ("running", "held")
+ENVIRONMENT = "_environment"  # no service's name: those begin with a letter
+
+# What is followed, and so has to be of its type where it is there.
+_TEXT = (
+    "release",
+    "service",
+    "version",
+    "image",
+    "slot",
+    "reason",
+    "restores",
+    "kind",
+    "started_at",
+)
+_SHAPE: t.Dict[str, t.Tuple[type, ...]] = {
+    **dict.fromkeys(_TEXT, (str,)),
+    "settings": (dict,),
+    "previous": (dict, type(None)),
+    "verdicts": (list,),
+    "migrations": (dict,),
+    "shares": (list,),
+}
 
 Record = t.Dict[str, t.Any]
 
@@ -63,33 +88,45 @@ class Ledger:
         return self._root / service / f"{release}.json"
 
     def services(self) -> t.List[str]:
-        return sorted(path.name for path in self._root.glob("*") if path.is_dir())
+        """Services that were released here; not ``ENVIRONMENT``."""
+        return sorted(path.name for path in self._root.glob("[!._]*") if path.is_dir())
 
     def read(self, service: str) -> t.List[Record]:
-        """All records of a service, newest first.
+        """All records of a service that can be understood, newest first."""
+        return [record for record, _problem in self._all(service) if record]
 
-        Raises:
-            LedgerError: a file is not one of our records.
-        """
-        paths = sorted((self._root / service).glob("[!.]*.json"), reverse=True)
-        return [self._load(path) for path in paths]
+    def damaged(self) -> t.List[str]:
+        """A line for each file of any service that is left out, and why."""
+        names = [*self.services(), ENVIRONMENT]
+        return [problem for name in names for _record, problem in self._all(name) if problem]
+
+    def _all(self, service: str) -> t.Iterator[t.Tuple[Record, str]]:
+        """Each file as record, or as what is wrong with it."""
+        for path in sorted((self._root / service).glob("[!.]*.json"), reverse=True):
+            try:
+                yield self._load(path), ""
+            except LedgerError as error:
+                yield {}, str(error)
 
     @staticmethod
     def _load(path: pathlib.Path) -> Record:
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise LedgerError(
-                f"{path}: not a readable release record ({error}); move it away to go on"
+                f"{path}: not a readable release record ({error}); it is left out"
             ) from error
-        if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-            raise LedgerError(
-                f"{path}: not a release record of schema {SCHEMA}; move it away to go on"
-            )
-        return record
+        problem = _misshapen(record, path.parent.name, path.stem)
+        if problem:
+            raise LedgerError(f"{path}: {problem}; it is left out")
+        return t.cast(Record, record)
 
     def record(self, service: str, release: str) -> Record:
-        """One record; empty where it is new."""
+        """One record; empty where it is new.
+
+        Raises:
+            LedgerError: the file is not that record.
+        """
         path = self._path(service, release)
         return self._load(path) if path.exists() else {}
 
@@ -109,7 +146,7 @@ class Ledger:
         Returns:
             whether that changes the record; nothing is written unless ``write``.
         """
-        before = self.record(service, release)
+        before = self._known(service, release, write)
         kept = {key: value for key, value in before.items() if key not in forget}
         after = {"schema": SCHEMA, "release": release, "service": service, **kept, **facts}
         if after == before:
@@ -119,6 +156,16 @@ class Ledger:
             write_whole(path, json.dumps(after, indent=2, sort_keys=True) + "\n")
         return True
 
+    def _known(self, service: str, release: str, write: bool) -> Record:
+        """The record to add to. A damaged one is put aside, so that nothing of it is lost."""
+        try:
+            return self.record(service, release)
+        except LedgerError:
+            if write:
+                path = self._path(service, release)
+                path.rename(path.with_name(path.name + ".damaged"))
+            return {}
+
     def prune(self, services: t.Iterable[str], keep: int) -> None:
         """Remove all but the newest ``keep`` records of each service; never the live one's."""
         for service in services:
@@ -127,6 +174,20 @@ class Ledger:
             for record in records[keep:]:
                 if record is not live:
                     self._path(service, str(record["release"])).unlink()
+
+
+def _misshapen(record: t.Any, service: str, release: str) -> str:
+    """Why a document is not the record of a release; empty where it is."""
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        return f"not a release record of schema {SCHEMA}"
+    if (record.get("service"), record.get("release")) != (service, release):
+        return "not the record that its name says"
+    if record.get("outcome", OUTCOMES[0]) not in OUTCOMES:
+        return f"outcome {record['outcome']!r} is not known"
+    for key, types in _SHAPE.items():
+        if key in record and not isinstance(record[key], types):
+            return f"{key} is not {types[0].__name__}"
+    return ""
 
 
 def live_record(records: t.Sequence[Record]) -> t.Optional[Record]:

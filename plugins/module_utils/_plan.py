@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import runtime_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
+    UNFINISHED,
     Record,
-    good_before,
     live_record,
     unfinished_record,
 )
@@ -27,14 +27,11 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     other_slot,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._strategy import Step, release_steps
+from ansible_collections.tagadodo.deploy.plugins.module_utils._undo import LEAVE, REVERT, Undo
 
 
 class PlanError(Exception):
     """What is asked for cannot be done; the text is one line and says what to change."""
-
-
-class NoGoodRelease(PlanError):
-    """The ledger knows no release to go back to."""
 
 
 @dataclass(frozen=True)
@@ -143,9 +140,37 @@ class Fleet:
         return [c for view in self.app for c in view.slot(service, slot) if c["running"]]
 
     def records(self, service: str) -> t.Sequence[Record]:
-        """The ledger of the service: that of the host that knows most releases."""
-        ledgers = [view.releases.get(service, ()) for view in self.app]
-        return max(ledgers, key=len, default=())
+        """The ledger of the service, newest first: what any host knows of each release."""
+        merged: t.Dict[str, Record] = {}
+        for view in self.app:
+            for record in view.releases.get(service, ()):
+                known = merged.get(str(record["release"]), {})
+                merged[str(record["release"])] = _together(known, record)
+        return [merged[name] for name in sorted(merged, reverse=True)]
+
+    def live_record(self, service: str) -> t.Optional[Record]:
+        """The record of what is live. Where it was lost, what the containers say of it."""
+        records = self.records(service)
+        known = live_record(records)
+        current = next(iter(self.running(service, self.slot_with_most(service))), None)
+        if current is None or known is None:
+            return known
+        named = str(current["release"])
+        newest = str(known.get("restores") or known["release"])
+        if self.unfinished(service) or named <= newest:
+            return known
+        return {"release": named, "version": current["version"], "image": current["image"]}
+
+    def slot_with_most(self, service: str) -> str:
+        """The slot that has more than half of the traffic, on any proxy."""
+        green = max((view.shares.get(service, 0) for view in self.proxy), default=0)
+        return SLOTS[1] if green >= 50 else SLOTS[0]
+
+
+def _together(one: Record, other: Record) -> Record:
+    """Two hosts' records of one release: how it ended, if one knows, and what was done to the database."""
+    first, second = (one, other) if one.get("outcome") not in UNFINISHED else (other, one)
+    return {**second, **first} if one else other
 
 
 @dataclass(frozen=True)
@@ -158,6 +183,9 @@ class ServicePlan:
         left: instances of the slot that is left, or that was live before an unfinished release.
         first: index of the step at which an unfinished release goes on.
         unfinished: name of a release that was not finished and is continued or given up by this.
+        undo: what the release that is given up did to the database.
+        data: what becomes of that when this goes back: leave, revert or ask.
+        newer: the service as it was when it did that.
         reasons: why something is done, or why a rollback leaves the service alone.
     """
 
@@ -173,6 +201,14 @@ class ServicePlan:
     left: int = 0
     first: int = 0
     unfinished: str = ""
+    undo: t.Optional[Undo] = None
+    data: str = LEAVE
+    newer: t.Optional[Service] = None
+
+    @property
+    def reverts(self) -> bool:
+        """Whether migrations are taken back."""
+        return self.undo is not None and self.data == REVERT
 
     @property
     def steps(self) -> t.Tuple[Step, ...]:
@@ -199,17 +235,17 @@ class ServicePlan:
 
     @property
     def changes(self) -> bool:
-        return self.action != "keep"
+        return self.action != "keep" or self.reverts
 
 
-def _live_container(fleet: Fleet, service: Service, live: str) -> t.Optional[t.Mapping[str, t.Any]]:
+def live_container(fleet: Fleet, service: Service, live: str) -> t.Optional[t.Mapping[str, t.Any]]:
     return next(iter(fleet.running(service.name, live)), None)
 
 
 def _release_reasons(
     fleet: Fleet, service: Service, live: str, version: str, image: str
 ) -> t.Iterator[str]:
-    current = _live_container(fleet, service, live)
+    current = live_container(fleet, service, live)
     if current is None:
         yield "nothing is live"
         return
@@ -243,6 +279,14 @@ def _check_reachable(fleet: Fleet, service: Service) -> None:
         raise PlanError(
             f"{service.name}: {wanted} instances are asked for, and nginx knows {known} of them;"
             " run site.yml first"
+        )
+
+
+def _check_no_rollback(fleet: Fleet, service: Service) -> None:
+    unfinished = fleet.unfinished(service.name)
+    if unfinished and unfinished.get("restores"):
+        raise PlanError(
+            f"{service.name}: a rollback to {unfinished['version']} was left half way; run rollback.yml first"
         )
 
 
@@ -285,12 +329,13 @@ def plan_deploy(
         first_only: leave a service alone that has any live release (site.yml).
     """
     live = fleet.live_slot(service.name)
-    current = _live_container(fleet, service, live)
+    current = live_container(fleet, service, live)
     if first_only and current is not None:
         return ServicePlan(
             service, "keep", live, current["version"], current["image"], current["release"], current
         )
     _check_reachable(fleet, service)
+    _check_no_rollback(fleet, service)
     image = resolve_image(fleet, service, platform, version)
     unfinished = fleet.unfinished(service.name)
     if unfinished and _goes_on(fleet, service, image, unfinished):
@@ -362,90 +407,6 @@ def _left_by(fleet: Fleet, service: Service, live: str, record: Record) -> int:
     """Instances of the slot that an unfinished release replaces, those included that it stopped."""
     began_with = int((record.get("previous") or {}).get("instances") or 0)
     return max(fleet.instances(service.name, live), fleet.reachable(service.name, began_with))
-
-
-def plan_rollback(
-    fleet: Fleet, service: Service, release: str, version: t.Optional[str] = None
-) -> ServicePlan:
-    """Plan going back to the last good release before the live one, or to the last good ``version``.
-
-    The service's settings become those of the release that is restored, except for secrets.
-
-    Raises:
-        NoGoodRelease: the ledger knows no such release.
-    """
-    records = fleet.records(service.name)
-    unfinished = fleet.unfinished(service.name)
-    current = live_record(records)
-    good = [record for record in records if record.get("outcome") == "succeeded"]
-    if version:
-        target = next((record for record in good if record.get("version") == version), None)
-        asked = f"no good release of version {version}"
-    elif unfinished:
-        target = current
-        asked = f"no good release before {unfinished['version']}, which was not finished"
-    else:
-        target = good_before(records, current)
-        asked = "no good release before the live one"
-    if target is None:
-        known = ", ".join(sorted({str(record.get("version")) for record in good})) or "none"
-        raise NoGoodRelease(f"{service.name}: the ledger knows {asked} (good ones: {known})")
-    share = fleet.green_share(service.name)
-    live = SLOTS[1] if share >= 50 else SLOTS[0]
-    if unfinished:
-        live = str(unfinished["slot"])
-    settings = {**service.settings, **target["settings"]}
-    now = {
-        "secrets": service.settings["secrets"],
-        "instances": fleet.reachable(service.name, settings["instances"]),
-    }
-    restored = Service(service.name, {**settings, **now})
-    return ServicePlan(
-        restored,
-        "restore",
-        live,
-        str(target["version"]),
-        str(target["image"]),
-        release,
-        _live_container(fleet, service, live),
-        (f"{current['version'] if current else 'what is live'} is given up",),
-        str(target.get("restores") or target["release"]),
-        left=fleet.instances(service.name, live),
-        unfinished=str(unfinished["release"]) if unfinished else "",
-    )
-
-
-def plan_rollbacks(
-    fleet: Fleet, services: t.Sequence[Service], release: str
-) -> t.List[ServicePlan]:
-    """Plan going back with all services that can; the others stay as they are.
-
-    Raises:
-        NoGoodRelease: none can.
-    """
-    plans: t.List[ServicePlan] = []
-    refusals: t.List[str] = []
-    for service in services:
-        try:
-            plans.append(plan_rollback(fleet, service, release))
-        except NoGoodRelease as error:
-            plans.append(_stays(fleet, service))
-            refusals.append(str(error))
-    if len(refusals) == len(plans):
-        raise NoGoodRelease("; ".join(refusals))
-    return plans
-
-
-def _stays(fleet: Fleet, service: Service) -> ServicePlan:
-    """Leave a service alone, whatever state it is in."""
-    green = max((view.shares.get(service.name, 0) for view in fleet.proxy), default=0)
-    live = SLOTS[1] if green >= 50 else SLOTS[0]
-    current = _live_container(fleet, service, live)
-    version, image, release = (
-        str(current[key]) if current else "" for key in ("version", "image", "release")
-    )
-    reasons = ("there is no earlier good release",)
-    return ServicePlan(service, "keep", live, version, image, release, current, reasons)
 
 
 def is_warm(fleet: Fleet, plan: ServicePlan) -> bool:

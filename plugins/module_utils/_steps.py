@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._describe import describe
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import runtime_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._judging import Judging, judging_of
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import ENVIRONMENT, Record
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
     Fleet,
     ServicePlan,
@@ -19,13 +22,20 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
     is_warm,
     slot_spec,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._rollback import data_policy
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     SLOTS,
     Platform,
+    Service,
     access_log,
     other_slot,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._strategy import Step, aligned
+from ansible_collections.tagadodo.deploy.plugins.module_utils._undo import (
+    REVERT,
+    Undo,
+    own_migrations,
+)
 
 Data = t.Dict[str, t.Any]
 
@@ -106,12 +116,20 @@ def as_before(plan: ServicePlan) -> ServicePlan:
     return replace(plan, version=plan.before["version"] if plan.before else "")
 
 
-def _record(plan: ServicePlan) -> Data:
+def settings_hash(service: Service) -> str:
+    """16 hexadecimal digits that change with the settings, the values of secrets apart."""
+    text = json.dumps(service.public_settings, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _record(plan: ServicePlan, who: str) -> Data:
     facts: Data = {
         "kind": "rollback" if plan.action == "restore" else "release",
         "version": plan.version,
         "image": plan.image,
         "slot": plan.slot,
+        "by": who,
+        "settings_hash": settings_hash(plan.service),
         "strategy": plan.service.settings["strategy"],
         "settings": plan.service.public_settings,
         "reasons": list(plan.reasons),
@@ -125,6 +143,27 @@ def _record(plan: ServicePlan) -> Data:
     if plan.restores:
         facts["restores"] = plan.restores
     return {"service": plan.service.name, "release": plan.release, "facts": facts}
+
+
+def _environment(fleet: Fleet, plans: t.Sequence[ServicePlan], who: str) -> t.List[Data]:
+    """The record of the release as a whole: which services, on which hosts."""
+    if not plans:
+        return []
+    hosts = {view.name for view in (*fleet.app, *fleet.proxy)}
+    services = {
+        plan.service.name: {
+            "from": plan.before["version"] if plan.before else None,
+            "to": plan.version,
+            "image": plan.image,
+            "slot": plan.slot,
+            "release": plan.release,
+        }
+        for plan in plans
+    }
+    kind = "rollback" if any(plan.action == "restore" for plan in plans) else "release"
+    facts = {"kind": kind, "by": who, "hosts": sorted(hosts), "of_services": services}
+    name = max(plan.release for plan in plans)
+    return [{"service": ENVIRONMENT, "release": name, "facts": facts}]
 
 
 def _left_slot(plan: ServicePlan, slot: str, drain: int) -> Data:
@@ -211,8 +250,10 @@ def _release_step(
         if p.step.old and not p.step.bake
     ]
     name = " and ".join(dict.fromkeys(p.step.name for p in parts))
+    shares = {name: split for name, (split, _counts) in moved.items()}
     return {
         "name": name,
+        "record": _shift_record([p.plan for p in parts], shares),
         "start": [slot_spec(p.plan, platform, _release_of(p.plan), p.step.new) for p in starting],
         "prove": [
             target for p in starting for target in direct_targets(p.plan, platform, p.step.new)
@@ -225,7 +266,7 @@ def _release_step(
             "shares": {name: shares for name, (shares, _counts) in before.items()},
             "instances": {name: counts for name, (_shares, counts) in before.items()},
         },
-        "shares": {name: shares for name, (shares, _counts) in moved.items()},
+        "shares": shares,
         "instances": {name: counts for name, (_shares, counts) in moved.items()},
         "watch": [_watched(name, p, platform, endpoint) for p in parts if p.step.maximum],
         "stop": [one for one in stopped if one],
@@ -320,6 +361,7 @@ def _back(fleet: Fleet, parts: t.Sequence[_Part], platform: Platform) -> Data:
             stop.append(_left_slot(plan, plan.slot, 0))
     kept = any(part.keeps_what_is_done for part in parts)
     return {
+        "record": _shift_record([part.plan for part in parts], shares),
         "shares": shares,
         "instances": instances,
         "stop": stop,
@@ -327,7 +369,13 @@ def _back(fleet: Fleet, parts: t.Sequence[_Part], platform: Platform) -> Data:
     }
 
 
-_NOTHING: Data = {"shares": {}, "instances": {}, "stop": [], "outcome": "failed"}
+def _shift_record(plans: t.Sequence[ServicePlan], shares: Data) -> t.List[Data]:
+    """What is written into the ledger about a shift of traffic before it is made."""
+    names = [{"service": plan.service.name, "release": plan.release} for plan in plans]
+    return [{"outcome": "running", "records": names, "shares": shares}]
+
+
+_NOTHING: Data = {"record": [], "shares": {}, "instances": {}, "stop": [], "outcome": "failed"}
 
 
 def _repair_step(fleet: Fleet, plans: t.Sequence[ServicePlan], platform: Platform) -> Data:
@@ -344,6 +392,7 @@ def _repair_step(fleet: Fleet, plans: t.Sequence[ServicePlan], platform: Platfor
     ]
     return {
         "name": "instances",
+        "record": [],
         "start": [slot_spec(p, platform, p.release) for p in plans],
         "prove": [target for p in plans for target in direct_targets(p, platform)],
         "prove_proxy": [],
@@ -364,9 +413,19 @@ def _repair_step(fleet: Fleet, plans: t.Sequence[ServicePlan], platform: Platfor
 
 
 def steps(
-    fleet: Fleet, plans: t.Sequence[ServicePlan], platform: Platform, endpoint: Endpoint
+    fleet: Fleet,
+    plans: t.Sequence[ServicePlan],
+    platform: Platform,
+    endpoint: Endpoint,
+    who: str = "",
+    data: str = "",
 ) -> Data:
-    """What each step of the release is given; a step with nothing to do has an empty list."""
+    """What each step of the release is given; a step with nothing to do has an empty list.
+
+    Args:
+        who: who asked for it, for the ledger.
+        data: what becomes of the migrations of a release that is taken back; as services say when empty.
+    """
     moving = [plan for plan in plans if plan.moves_traffic]
     releasing = [plan for plan in plans if plan.action == "release"]
     repairing = [plan for plan in plans if plan.action == "repair"]
@@ -376,7 +435,8 @@ def steps(
     release += [
         _release_step(parts, fleet, platform, endpoint) for parts in _parts(fleet, releasing)
     ]
-    records = [_record(p) for p in moving]
+    records = [_record(p, who) for p in moving] + _environment(fleet, moving, who)
+    shares = {p.service.name: {p.slot: 100} for p in moving}
     unfinished = [p.unfinished for p in plans if p.resumes and not _is_held(fleet, p)]
     return {
         "services": {
@@ -409,7 +469,14 @@ def steps(
         # A rollback is not judged by the services that it leaves alone.
         "verify": [proxy_target(p, endpoint) for p in restoring or plans],
         "verify_back": [proxy_target(as_before(p), endpoint) for p in moving if p.before],
-        "shares": {p.service.name: {p.slot: 100} for p in moving},
+        "shares": shares,
+        "shift_record": [{"outcome": "running", "records": records, "shares": shares}],
+        "data": [_data(p, data) for p in releasing if p.service.settings.get("migrations")],
+        "undo": [
+            _undoing(p.service.name, p.newer.settings, p.undo)
+            for p in plans
+            if p.reverts and p.undo and p.newer
+        ],
         "instances": {
             p.service.name: {p.slot: p.service.settings["instances"], other_slot(p.slot): p.left}
             for p in moving
@@ -427,6 +494,44 @@ def steps(
             {"service": p.service.name, "release": name} for p in moving for name in _given_up(p)
         ],
     }
+
+
+def _data(plan: ServicePlan, data: str) -> Data:
+    """What a release that is taken back does to the database: ``undo_of`` makes the steps of it."""
+    settings = plan.service.settings
+    return {
+        "service": plan.service.name,
+        "release": plan.release,
+        "policy": data or data_policy(plan.service),
+        "settings": {**runtime_of(settings), "migrations": settings["migrations"]},
+    }
+
+
+def _undoing(service: str, settings: t.Mapping[str, t.Any], undo: Undo) -> Data:
+    """The ``migration`` module's description of what is reverted."""
+    return {
+        "service": service,
+        "release": undo.release,
+        "image": undo.image,
+        "names": list(undo.names),
+        "before": list(undo.before),
+        "commands": settings["migrations"],
+        "runtime": runtime_of(settings),
+    }
+
+
+def undo_of(releases: t.Mapping[str, t.Sequence[Record]], data: t.Sequence[Data]) -> t.List[Data]:
+    """What is reverted when a release is taken back, of the services that ask for it.
+
+    Args:
+        releases: the ledger by service, as the host that migrates has it now.
+        data: ``data`` of the plan.
+    """
+    wanted = [one for one in data if one["policy"] == REVERT]
+    undos = [own_migrations(releases.get(one["service"], ()), one["release"]) for one in wanted]
+    return [
+        _undoing(one["service"], one["settings"], undo) for one, undo in zip(wanted, undos) if undo
+    ]
 
 
 def _is_held(fleet: Fleet, plan: ServicePlan) -> bool:

@@ -20,6 +20,8 @@ description:
 extends_documentation_fragment:
   - tagadodo.deploy._deploy.ENGINE
   - tagadodo.deploy._deploy.STATE
+  - tagadodo.deploy._deploy.LOCK
+  - tagadodo.deploy._deploy.RECORD
   - tagadodo.deploy._deploy.CHANGES
 options:
   state:
@@ -67,33 +69,6 @@ options:
     description: Bridge network in which the instances have their addresses.
     type: str
     default: tagadodo
-  record:
-    description:
-      - What is written into the ledger before anything else is done, as M(tagadodo.deploy.release) does. What was
-        written already stays as it is.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      records:
-        description: One entry for each record to write.
-        type: list
-        elements: dict
-        required: true
-        suboptions:
-          service: {description: Name of the service., type: str, required: true}
-          release: {description: Name of the release., type: str, required: true}
-          facts: {description: What is to be known of it. Never the value of a secret., type: dict, default: {}}
-      outcome:
-        description: How the releases stand.
-        type: str
-        choices: [running, succeeded, failed, held, rolled_back]
-        required: true
-      verdicts:
-        description: What M(tagadodo.deploy.release_gate) returned. Each service's are added to its records.
-        type: list
-        elements: dict
-        default: []
 author:
   - Taga Dodo deploy contributors (@tagadodo)
 """
@@ -143,6 +118,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._instances import 
     Changes,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger, LedgerError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError, at_work
 
 INSTANCE = {
     "name": {"type": "str", "required": True},
@@ -175,6 +151,7 @@ def main() -> None:
             "secrets": {"type": "dict", "default": {}, "no_log": True},
             "network": {"type": "str", "default": "tagadodo"},
             "record": RECORD,
+            "lock": {"type": "str", "default": "", "no_log": False},
         },
         supports_check_mode=True,
     )
@@ -185,14 +162,15 @@ def main() -> None:
     try:
         for slot in slots:
             slot.check(params["state"])
-        entries = [Entry(**one) for one in params["record"]]
-        written = enter(Ledger(params["state_dir"]), entries, module.check_mode)
-        containers = Containers(connect(), params["project"], params["network"])
-        changes = Changes(
-            containers, params["project"], key_of(params["state_dir"]), module.check_mode
-        )
-        result = BRINGS_TO[params["state"]](changes, slots)
-    except (EngineError, LedgerError, OSError, SlotError) as error:
+        with at_work(params["state_dir"], params["lock"]):
+            entries = [Entry(**one) for one in params["record"]]
+            written = enter(Ledger(params["state_dir"]), entries, module.check_mode)
+            containers = Containers(connect(), params["project"], params["network"])
+            changes = Changes(
+                containers, params["project"], key_of(params["state_dir"]), module.check_mode
+            )
+            result = BRINGS_TO[params["state"]](changes, slots)
+    except (EngineError, LedgerError, LockError, OSError, SlotError) as error:
         # No exception: its text would be returned as it is, and secrets were given.
         module.fail_json(msg=str(error), exception=None)
     module.exit_json(**{**result, "changed": bool(written) or result["changed"]}, written=written)

@@ -14,6 +14,7 @@ description:
   - A record is a JSON file that is written whole or not at all; facts of later calls are merged into it.
 extends_documentation_fragment:
   - tagadodo.deploy._deploy.STATE
+  - tagadodo.deploy._deploy.LOCK
   - tagadodo.deploy._deploy.CHANGES
 options:
   records:
@@ -79,6 +80,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
     Ledger,
     LedgerError,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError, at_work
 
 
 def main() -> None:
@@ -90,16 +92,18 @@ def main() -> None:
             "reason": {"type": "str"},
             "verdicts": {"type": "list", "elements": "dict", "default": []},
             "keep": {"type": "int", "default": KEEP},
+            "lock": {"type": "str", "default": "", "no_log": False},
         },
         supports_check_mode=True,
     )
     params = module.params
     entry = Entry(params["records"], params["outcome"], params["reason"], params["verdicts"])
     try:
-        written = enter(
-            Ledger(params["state_dir"]), [entry], module.check_mode, keep=params["keep"]
-        )
-    except (LedgerError, OSError) as error:
+        with at_work(params["state_dir"], params["lock"]):
+            written = enter(
+                Ledger(params["state_dir"]), [entry], module.check_mode, keep=params["keep"]
+            )
+    except (LedgerError, LockError, OSError) as error:
         module.fail_json(msg=str(error), exception=error)
     module.exit_json(
         changed=bool(written), written=written, diff={"before": "", "after": "\n".join(written)}

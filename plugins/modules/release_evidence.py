@@ -32,6 +32,7 @@ attributes:
     details: Looking changes nothing but the module's own notes.
 extends_documentation_fragment:
   - tagadodo.deploy._deploy.STATE
+  - tagadodo.deploy._deploy.LOCK
 options:
   release:
     description: Name of the release. Its looks are kept under this name.
@@ -285,6 +286,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._http_probe import
     load_authorities,
     read_secrets,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError, at_work
 from ansible_collections.tagadodo.deploy.plugins.module_utils._observe import Order, observe
 from ansible_collections.tagadodo.deploy.plugins.module_utils._questions import (
     Questions,
@@ -371,14 +373,17 @@ def main() -> None:
             "record": {"type": "bool", "default": True},
             "since": {"type": "int", "default": 0},
             "budget": {"type": "float", "default": 4},
+            "lock": {"type": "str", "default": "", "no_log": False},
             "services": {"type": "list", "elements": "dict", "required": True, "options": SERVICE},
         },
         supports_check_mode=True,
     )
     try:
-        module.exit_json(changed=False, **look(module, watched_services(module)))
-    except (GateError, TargetError, OSError) as error:
+        with at_work(module.params["state_dir"], module.params["lock"]):
+            seen = look(module, watched_services(module))
+    except (GateError, LockError, TargetError, OSError) as error:
         module.fail_json(msg=str(error), exception=error)
+    module.exit_json(changed=False, **seen)
 
 
 if __name__ == "__main__":

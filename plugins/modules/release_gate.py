@@ -50,6 +50,10 @@ options:
     description: Where releases keep their state on those hosts.
     type: path
     required: true
+  locks:
+    description: By host, what M(tagadodo.deploy.release_begin) returned as its token there.
+    type: dict
+    default: {}
 seealso:
   - module: tagadodo.deploy.release_evidence
   - module: tagadodo.deploy.release_control

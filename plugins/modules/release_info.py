@@ -15,33 +15,8 @@ description:
 extends_documentation_fragment:
   - tagadodo.deploy._deploy.ENGINE
   - tagadodo.deploy._deploy.STATE
+  - tagadodo.deploy._deploy.REPORT
   - tagadodo.deploy._deploy.INFO
-options:
-  runtimes:
-    description: The wanted settings of each service that shape its containers, by service.
-    type: dict
-    default: {}
-  secrets:
-    description: Their secret settings, by service. Only a keyed hash of them is made.
-    type: dict
-    default: {}
-  tags:
-    description: C(repository:tag) names to resolve to digests, in the registry, else in the host's own images.
-    type: list
-    elements: str
-    default: []
-  logs:
-    description: Access logs to read how many requests users sent lately, by service. A missing one is left out.
-    type: dict
-    default: {}
-  control_url:
-    description: Where the control server of nginx listens on this host. Without it nginx is not asked.
-    type: str
-    default: ""
-  limit:
-    description: Releases of each service that are returned, newest first.
-    type: int
-    default: 20
 author:
   - Taga Dodo deploy contributors (@tagadodo)
 """
@@ -76,6 +51,17 @@ instances_in_traffic:
   returned: success
   type: dict
   sample: {backend: {green: 1}}
+damaged:
+  description: A line for each file in the ledger that is not a record, and is left out.
+  returned: success
+  type: list
+  elements: str
+  sample: ["/var/lib/tagadodo/releases/backend/r1.json: not a readable release record; it is left out"]
+lock:
+  description: Who may change this host now, and for how many seconds at least. Empty where nobody has the lock.
+  returned: success
+  type: dict
+  sample: {told: "a release of backend by ada@laptop, since 15:04:05 UTC, last sign of life 3 s ago", remaining: 597}
 releases:
   description: Records of the ledger by service, newest first.
   returned: success
@@ -103,89 +89,15 @@ images:
   sample: {"tagadodo/backend:1.1.0": {digest: "sha256:0123", source: registry}}
 """
 
-import os
-import time
-import typing as t
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._access_log import recent
-from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import Containers
-from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
-from ansible_collections.tagadodo.deploy.plugins.module_utils._host import read_key, resolve_tags
-from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import fingerprint
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger, LedgerError
-from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS
-from ansible_collections.tagadodo.deploy.plugins.module_utils._split import GREEN, TrafficError
-from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import Nginx, read_splits
-
-LATELY = 3600  # seconds
-
-
-def sent_lately(path: str) -> dict[str, float]:
-    """What users sent, by the end of a log and the one that was rotated before it."""
-    seen = recent(path, LATELY, time.time())
-    return {
-        "requests": seen.total.requests,
-        "failed": seen.total.failed,
-        "per_minute": round(seen.per_minute, 1),
-        "seconds": round(seen.seconds, 1),
-    }
-
-
-def known_servers(control_url: str, services: t.Iterable[str]) -> dict[str, int]:
-    """How many instances of a slot nginx can reach; nothing where it does not answer."""
-    nginx = Nginx(control_url)
-    known = {}
-    try:
-        for service in services:
-            known[service] = min(nginx.servers(service, slot) for slot in SLOTS)
-    except TrafficError:
-        return {}
-    finally:
-        nginx.close()
-    return known
-
-
-def read_host(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Everything this host can say, without changing it."""
-    client = connect()
-    ledger = Ledger(params["state_dir"])
-    key = read_key(params["state_dir"])
-    splits = read_splits(params["state_dir"])
-    return {
-        "containers": [
-            found.summary() for found in Containers(client, params["project"], "").find()
-        ],
-        "shares": {name: split.share(GREEN) for name, split in splits.items()},
-        "instances_in_traffic": {name: split.counts for name, split in splits.items()},
-        "releases": {name: ledger.read(name)[: params["limit"]] for name in ledger.services()},
-        "fingerprints": {
-            name: fingerprint(key, runtime, params["secrets"].get(name, {}))
-            for name, runtime in params["runtimes"].items()
-        },
-        "requests": {
-            name: sent_lately(path) for name, path in params["logs"].items() if os.path.exists(path)
-        },
-        "images": resolve_tags(client, params["tags"]),
-        "servers": known_servers(params["control_url"], splits) if params["control_url"] else {},
-    }
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import LedgerError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._report import REPORT, read_host
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "project": {"type": "str", "default": "tagadodo"},
-            "state_dir": {"type": "path", "required": True},
-            "runtimes": {"type": "dict", "default": {}},
-            "secrets": {"type": "dict", "default": {}, "no_log": True},
-            "tags": {"type": "list", "elements": "str", "default": []},
-            "logs": {"type": "dict", "default": {}},
-            "control_url": {"type": "str", "default": ""},
-            "limit": {"type": "int", "default": 20},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=REPORT, supports_check_mode=True)
     try:
         module.exit_json(changed=False, **read_host(module.params))
     except (EngineError, LedgerError) as error:

@@ -29,8 +29,9 @@ options:
       - V(deploy) makes versions live. V(first) does so only for services that have nothing live.
       - V(rollback) goes back to the last good release, or to the last good one of O(version). Where neither
         O(only) nor O(version) is given, it leaves services alone that have no earlier good release.
+      - V(revert) moves nothing. It takes back the migrations that releases which were given up have left.
     type: str
-    choices: [deploy, first, rollback]
+    choices: [deploy, first, rollback, revert]
     default: deploy
   services:
     description: The services as the inventory describes them, without the values of secrets.
@@ -42,8 +43,20 @@ options:
   version:
     description: Version that is asked for instead of the described ones.
     type: str
+  who:
+    description: Who asked for it, for the ledger.
+    type: str
+    default: ""
+  migrations:
+    description:
+      - What becomes of the migrations of a release that is given up. As each service says where it is empty.
+      - V(leave) leaves them in the database, V(revert) takes back exactly those, V(ask) leaves them and says how
+        they can be taken back.
+    type: str
+    choices: ["", leave, revert, ask]
+    default: ""
   hosts:
-    description: Results of M(tagadodo.deploy.release_info) by host.
+    description: Results of M(tagadodo.deploy.release_begin) or M(tagadodo.deploy.release_info) by host.
     type: dict
     required: true
   app:
@@ -100,6 +113,17 @@ services:
   sample: {backend: {action: release, version: 1.1.0, slot: green}}
 start:
   description: Slots to start, as O(tagadodo.deploy.instances#module:slots).
+  returned: success
+  type: list
+  elements: dict
+undo:
+  description: Migrations to take back once traffic is back, by service, as M(tagadodo.deploy.migration) takes them.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{service: backend, release: 20261122-231530, image: "tagadodo/backend@sha256:11", names: [002-b]}]
+data:
+  description: What taking this release back would do to the database, by service.
   returned: success
   type: list
   elements: dict

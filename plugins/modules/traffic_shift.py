@@ -16,10 +16,14 @@ description:
     nginx itself where each of the 100 buckets of clients goes, and fails if nginx does not follow.
   - All services of one call are shifted, or none. When nginx does not follow, the former split is put back.
   - Shares grow monotonically. A client that is on green at 10 % stays there at 25 %.
+  - What is to be recorded is recorded before the shift. Where that cannot be done, because the disk is full for
+    example, it is a warning. Traffic comes first.
   - A slot may have traffic on its first instances only, so that the others can be started, replaced or stopped
     meanwhile. Share and instances of a service change at the same instant.
 extends_documentation_fragment:
   - tagadodo.deploy._deploy.STATE
+  - tagadodo.deploy._deploy.LOCK
+  - tagadodo.deploy._deploy.RECORD
   - tagadodo.deploy._deploy.CHANGES
 options:
   shares:
@@ -100,6 +104,12 @@ instances_after:
   returned: success
   type: dict
   sample: {backend: {green: 1}}
+written:
+  description: Records of the ledger that changed, as C(service/release).
+  returned: success
+  type: list
+  elements: str
+  sample: [backend/20261122-231530-1.1.0]
 seconds:
   description: How long it took until nginx confirmed the shift.
   returned: success
@@ -112,6 +122,9 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._entry import RECORD, Entry, enter
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
+from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError, at_work
 from ansible_collections.tagadodo.deploy.plugins.module_utils._split import (
     Splits,
     TrafficError,
@@ -126,9 +139,11 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import (
 )
 
 
-def shift(params: t.Mapping[str, t.Any], dry: bool) -> dict[str, t.Any]:
+def shift(module: AnsibleModule) -> dict[str, t.Any]:
     """Move the traffic and say what moved."""
+    params, dry = module.params, module.check_mode
     start = time.monotonic()
+    written = record(module)
     shares = parse_shares(params["shares"] or {})
     instances = parse_instances(params["instances"] or {})
     nginx = Nginx(params["control_url"])
@@ -137,12 +152,23 @@ def shift(params: t.Mapping[str, t.Any], dry: bool) -> dict[str, t.Any]:
     done = shifter.shift(shares, instances, dry)
     nginx.close()
     return {
-        "changed": done.changed,
+        "changed": done.changed or bool(written),
+        "written": written,
         **_told("before", done.before),
         **_told("after", done.after),
         "seconds": round(time.monotonic() - start, 3),
         "diff": {"before": describe(done.before), "after": describe(done.after)},
     }
+
+
+def record(module: AnsibleModule) -> list[str]:
+    """Write what is to be known before the shift, or warn."""
+    entries = [Entry(**one) for one in module.params["record"]]
+    try:
+        return enter(Ledger(module.params["state_dir"]), entries, module.check_mode)
+    except OSError as error:
+        module.warn(f"the shift is not in the ledger: {error}")
+        return []
 
 
 def _told(when: str, splits: Splits) -> dict[str, t.Any]:
@@ -160,14 +186,18 @@ def main() -> None:
             "instances": {"type": "dict"},
             "control_url": {"type": "str", "default": "http://127.0.0.1:10080"},
             "timeout": {"type": "int", "default": 10},
+            "record": RECORD,
+            "lock": {"type": "str", "default": "", "no_log": False},
         },
         required_one_of=[["shares", "instances"]],
         supports_check_mode=True,
     )
     try:
-        module.exit_json(**shift(module.params, module.check_mode))
-    except (TrafficError, OSError) as error:
+        with at_work(module.params["state_dir"], module.params["lock"]):
+            result = shift(module)
+    except (TrafficError, LockError, OSError) as error:
         module.fail_json(msg=str(error), exception=error)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -234,8 +234,8 @@ class Stack:
         return {
             "containers": containers,
             "files": files,
-            "images": sorted(i.id for i in client.images.list(all=True)),
-            "volumes": sorted(v.name for v in client.volumes.list()),
+            "images": sorted(i.id for i in client.images.list(name=f"{self.registry}/tagadodo/*")),
+            "volumes": sorted(v.name for v in client.volumes.list(filters={"name": self.name})),
         }
 
     def destroy(self) -> None:

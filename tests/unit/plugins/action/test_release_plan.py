@@ -147,7 +147,7 @@ MISTAKES = {
     ),
     "a kind there is none of": (
         plan(kind="rolback"),
-        "value of kind must be one of: deploy, first, rollback, got: rolback",
+        "value of kind must be one of: deploy, first, rollback, revert, got: rolback",
     ),
     "an argument there is none of": (plan(versoin="1.0.0"), "versoin"),
     "half a platform": (
@@ -181,7 +181,10 @@ def test_a_release_is_shown_and_returned_as_its_steps(answers: dict[str, t.Any])
     assert result["steps"][0]["start"][0]["image"] == f"{REPOSITORY}@{NEW}"
     assert result["shares"] == {"backend": {"green": 100}}
     assert result["verify"][0]["address"] == "127.0.0.1:443"
-    assert [one["release"] for one in result["records"]] == [result["release"]]
+    assert [(one["service"], one["release"]) for one in result["records"]] == [
+        ("backend", result["release"]),
+        ("_environment", result["release"]),
+    ]
     assert result["diff"]["before"] == "backend: 1.0.0 is live in blue\n"
     assert result["diff"]["after"].startswith("backend: 1.0.0 (blue) → 1.1.0 (green); version")
     assert result["diff"]["after"] in answer.shown

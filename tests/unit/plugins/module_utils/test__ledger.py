@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import stat
+import tempfile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
     Ledger,
-    LedgerError,
     good_before,
     live_record,
     write_whole,
@@ -61,12 +64,90 @@ def test_newest_first_and_leftovers_of_a_killed_write_are_not_read(
     assert ledger.services() == ["backend"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 99}'])
-def test_a_spoilt_record_is_named(ledger: Ledger, tmp_path: pathlib.Path, text: str) -> None:
-    ledger.update("backend", "r1", {}, write=True)
-    (tmp_path / "releases/backend/r1.json").write_text(text)
-    with pytest.raises(LedgerError, match=r"r1\.json: not a .*release record"):
-        ledger.read("backend")
+RECORD = {
+    "version": "1.0.0",
+    "outcome": "succeeded",
+    "settings": {"instances": 2},
+    "previous": None,
+    "migrations": {"applied": ["001"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "not a readable release record"),
+        ("{", "not a readable release record"),
+        ("[" * 100_000, "not a readable release record"),
+        ("[]", "not a release record of schema 1"),
+        ('{"schema": 99}', "not a release record of schema 1"),
+        ('{"schema": 1, "service": "backend", "release": "r9"}', "not the record that its name"),
+        (
+            '{"schema": 1, "service": "backend", "release": "r2", "outcome": "fine"}',
+            "outcome 'fine' is not known",
+        ),
+        (
+            '{"schema": 1, "service": "backend", "release": "r2", "settings": []}',
+            "settings is not dict",
+        ),
+    ],
+)
+def test_a_spoilt_record_is_named_and_left_out(
+    ledger: Ledger, tmp_path: pathlib.Path, text: str, problem: str
+) -> None:
+    ledger.update("backend", "r1", RECORD, write=True)
+    ledger.update("backend", "r2", RECORD, write=True)
+    (tmp_path / "releases/backend/r2.json").write_text(text)
+    assert [one["release"] for one in ledger.read("backend")] == ["r1"]
+    (told,) = ledger.damaged()
+    assert f"r2.json: {problem}" in told
+    assert told.endswith("; it is left out")
+
+
+def test_a_spoilt_record_is_put_aside_when_it_is_written_again(
+    ledger: Ledger, tmp_path: pathlib.Path
+) -> None:
+    ledger.update("backend", "r1", RECORD, write=True)
+    path = tmp_path / "releases/backend/r1.json"
+    path.write_text('{"schema": 1, "vers')
+    assert ledger.update("backend", "r1", {"outcome": "failed"}, write=False)
+    assert path.read_text() == '{"schema": 1, "vers'
+    assert ledger.update("backend", "r1", {"outcome": "failed"}, write=True)
+    assert ledger.read("backend")[0]["outcome"] == "failed"
+    assert ledger.damaged() == []
+    assert path.with_name("r1.json.damaged").read_text() == '{"schema": 1, "vers'
+
+
+WHOLE = json.dumps({"schema": 1, "service": "backend", "release": "r2", **RECORD}).encode()
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from([*RECORD, "schema"]), inner),
+)
+SPOILT = (
+    st.binary()
+    | st.integers(0, len(WHOLE) - 1).map(lambda length: WHOLE[:length])
+    | st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)).map(
+        lambda flip: WHOLE[: flip[0]] + bytes([flip[1]]) + WHOLE[flip[0] + 1 :]
+    )
+    | JSON.map(lambda document: json.dumps(document).encode())
+    | st.dictionaries(st.sampled_from(list(RECORD)), JSON).map(
+        lambda facts: json.dumps({**json.loads(WHOLE), **facts}).encode()
+    )
+)
+
+
+@given(spoilt=SPOILT)
+def test_whatever_stands_in_a_file_the_others_are_read(spoilt: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = Ledger(folder)
+        ledger.update("backend", "r1", RECORD, write=True)
+        (pathlib.Path(folder) / "releases/backend/r2.json").write_bytes(spoilt)
+        records = ledger.read("backend")
+        assert records[-1]["release"] == "r1"
+        assert len(records) + len(ledger.damaged()) == 2
+        live = live_record(records)
+        assert live is not None
+        good_before(records, live)
 
 
 def test_a_failed_write_leaves_the_old_record_and_nothing_else(

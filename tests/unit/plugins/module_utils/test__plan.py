@@ -16,6 +16,9 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
     ServicePlan,
     is_warm,
     plan_deploy,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._rollback import (
+    plan_revert,
     plan_rollback,
     plan_rollbacks,
 )
@@ -274,6 +277,48 @@ def test_a_rollback_finds_the_release_before_with_its_settings() -> None:
     assert plan.service.secrets == {"TOKEN": "now"}
 
 
+def test_a_rollback_survives_the_loss_of_the_live_record() -> None:
+    plan = plan_rollback(after_release(releases={"backend": LEDGER[1:]}), service(), "r3")
+    assert (plan.version, plan.restores, plan.slot) == ("1.0.0", "r1", "blue")
+    assert plan.reasons == ("1.1.0 is given up",)
+
+
+def test_a_record_that_one_host_lost_is_known_from_another() -> None:
+    known = after_release().app[0]
+    lost = replace(known, name="web2", releases={"backend": LEDGER[1:]})
+    began = {**LEDGER[0], "outcome": "running", "migrations": {"applied": ["002"]}}
+    slow = replace(known, name="web3", releases={"backend": [began]})
+    records = fleet(lost, slow, known).records("backend")
+    assert [(one["release"], one["outcome"]) for one in records] == [
+        ("r2", "succeeded"),
+        ("r1", "succeeded"),
+    ]
+    assert records[0]["migrations"] == {"applied": ["002"]}
+
+
+GOING_BACK = {
+    "release": "r3",
+    "outcome": "running",
+    "kind": "rollback",
+    "restores": "r1",
+    "slot": "blue",
+    "version": "1.0.0",
+    "previous": {"release": "r2", "version": "1.1.0", "image": NEW},
+}
+
+
+def test_a_rollback_that_was_killed_is_finished_not_followed_by_another() -> None:
+    for share in (100, 0):
+        on = after_release(releases={"backend": [GOING_BACK, *LEDGER]}, shares={"backend": share})
+        plan = plan_rollback(on, service(), "r4")
+        assert (plan.release, plan.restores, plan.slot) == ("r3", "r1", "blue")
+        assert steps(on, [plan], PLATFORM, ENDPOINT)["given_up"] == [
+            {"service": "backend", "release": "r2"}
+        ]
+        with pytest.raises(PlanError, match="a rollback to 1.0.0 was left half way"):
+            deploy(on)
+
+
 def test_a_rollback_is_warm_while_the_old_slot_runs() -> None:
     on = after_release()
     assert is_warm(on, plan_rollback(on, service(), "r3"))
@@ -314,9 +359,80 @@ FAILED = {**LEDGER[0], "release": "r0", "version": "0.9.0", "outcome": "failed"}
 def test_a_rollback_to_nowhere_is_refused_with_where_it_could_go(
     records: list[dict[str, t.Any]], version: str | None, told: str
 ) -> None:
+    on = after_release(releases={"backend": records}, containers=containers("green"))
     with pytest.raises(PlanError) as refused:
-        plan_rollback(after_release(releases={"backend": records}), service(), "r3", version)
+        plan_rollback(on, service(), "r3", version)
     assert str(refused.value) == f"backend: the ledger knows {told}"
+
+
+MIGRATIONS = {"status": ["status"], "up": ["up"], "down": ["down", "{name}"]}
+DID = {
+    "migrations": {"image": NEW, "state": "applied", "before": ["000"], "applied": ["001", "002"]}
+}
+
+
+def migrated(**changes: t.Any) -> Service:
+    return service(migrations={**MIGRATIONS, **changes})
+
+
+def after_migrations() -> Fleet:
+    newest = {**LEDGER[0], **DID, "settings": migrated().settings}
+    return after_release(releases={"backend": [newest, LEDGER[1]]})
+
+
+@pytest.mark.parametrize(
+    ("policy", "asked", "line"),
+    [
+        ("leave", "", "  leave   002, 001 in the database; -e migrations=revert takes it back"),
+        (
+            "ask",
+            "",
+            "  leave   002, 001 in the database until you decide: revert.yml takes it back",
+        ),
+        ("revert", "", f"  revert  002, 001, from {NEW}"),
+        ("leave", "revert", f"  revert  002, 001, from {NEW}"),
+        (
+            "revert",
+            "leave",
+            "  leave   002, 001 in the database; -e migrations=revert takes it back",
+        ),
+    ],
+)
+def test_a_rollback_says_and_does_what_is_asked_for_the_database(
+    policy: str, asked: str, line: str
+) -> None:
+    on = after_migrations()
+    plan = plan_rollback(on, migrated(on_rollback=policy), "r3", data=asked)
+    assert planned_text(on, [plan])[-1] == line
+    undo = steps(on, [plan], PLATFORM, ENDPOINT)["undo"]
+    assert len(undo) == ("revert  " in line)
+    for one in undo:
+        assert (one["release"], one["image"], one["names"], one["before"]) == (
+            "r2",
+            NEW,
+            ["001", "002"],
+            ["000"],
+        )
+        assert one["commands"]["down"] == MIGRATIONS["down"]
+
+
+def test_what_given_up_releases_left_is_taken_back_alone() -> None:
+    gone = {**LEDGER[0], **DID, "outcome": "rolled_back", "settings": migrated().settings}
+    back = {**LEDGER[1], "release": "r3", "restores": "r1"}
+    on = after_release(releases={"backend": [back, gone, LEDGER[1]]}, shares={"backend": 0})
+    plan = plan_revert(on, migrated())
+    assert (plan.action, plan.changes) == ("keep", True)
+    assert planned_text(on, [plan]) == [
+        "backend: 1.0.0 stays",
+        f"  revert  002, 001, from {NEW}",
+    ]
+    given = steps(on, [plan], PLATFORM, ENDPOINT)
+    assert (given["shares"], given["records"], len(given["undo"])) == ({}, [], 1)
+    nothing = plan_revert(after_migrations(), migrated())
+    assert not nothing.changes
+    assert planned_text(after_migrations(), [nothing]) == [
+        "backend: 1.1.0 stays; no release that was given up has left a migration"
+    ]
 
 
 def frontend() -> Service:
@@ -363,7 +479,9 @@ def test_a_rollback_of_all_leaves_a_service_alone_that_was_never_set_up() -> Non
 
 def test_a_rollback_of_all_is_refused_when_no_service_can_go_back() -> None:
     on = with_frontend(ONLY_ONE, frontend=0)
-    alone = fleet(replace(on.app[0], releases={**on.app[0].releases, "backend": LEDGER[1:]}))
+    records = {**on.app[0].releases, "backend": LEDGER[1:]}
+    ran = (*containers("green"), on.app[0].containers[-1])
+    alone = fleet(replace(on.app[0], releases=records, containers=ran))
     with pytest.raises(PlanError) as refused:
         plan_rollbacks(alone, [service(), frontend()], "r3")
     assert str(refused.value) == (

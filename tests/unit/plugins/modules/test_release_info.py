@@ -65,7 +65,13 @@ def test_a_host_without_anything(read: Read, tmp_path: pathlib.Path) -> None:
     nothing = ("shares", "instances_in_traffic", "releases", "requests", "images", "servers")
     answer = read(logs={"backend": str(tmp_path / "none.json")})
     assert answer.pop("fingerprints").keys() == {"backend"}
-    assert answer == {"changed": False, "containers": [], **{name: {} for name in nothing}}
+    assert answer == {
+        "changed": False,
+        "containers": [],
+        "damaged": [],
+        "lock": {},
+        **{name: {} for name in nothing},
+    }
     assert list(tmp_path.iterdir()) == []
 
 
@@ -131,12 +137,16 @@ def test_tags_are_asked_of_the_registry_else_of_the_host(
 
 @pytest.mark.engine
 @pytest.mark.usefixtures("engine")
-def test_a_spoilt_record_is_named_in_one_line(read: Read, state: pathlib.Path) -> None:
+def test_a_spoilt_record_is_named_and_survived(read: Read, state: pathlib.Path) -> None:
     spoilt = state / "releases/backend/20260102-000000.json"
     spoilt.write_text("{", "ascii")
-    failed = read()
-    assert failed["failed"]
-    assert failed["msg"].startswith(f"{spoilt}: not a readable release record")
+    answer = read()
+    assert [one["release"] for one in answer["releases"]["backend"]] == [
+        "20260103-000000",
+        "20260101-000000",
+    ]
+    (told,) = answer["damaged"]
+    assert told.startswith(f"{spoilt}: not a readable release record")
 
 
 def test_an_engine_that_does_not_answer(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:

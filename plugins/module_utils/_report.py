@@ -1,0 +1,102 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# This module util is PRIVATE to the collection.
+"""What one host can say before a release is planned, read in one go and without changing it."""
+
+from __future__ import annotations
+
+import os
+import time
+import typing as t
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._access_log import recent
+from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import Containers
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import connect
+from ansible_collections.tagadodo.deploy.plugins.module_utils._host import read_key, resolve_tags
+from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import fingerprint
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
+from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import Lock
+from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS
+from ansible_collections.tagadodo.deploy.plugins.module_utils._split import GREEN, TrafficError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import Nginx, read_splits
+
+Data = t.Dict[str, t.Any]
+
+# What a module takes that returns the report; the documentation fragment REPORT describes it.
+REPORT: Data = {
+    "project": {"type": "str", "default": "tagadodo"},
+    "state_dir": {"type": "path", "required": True},
+    "runtimes": {"type": "dict", "default": {}},
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
+    "tags": {"type": "list", "elements": "str", "default": []},
+    "logs": {"type": "dict", "default": {}},
+    "control_url": {"type": "str", "default": ""},
+    "limit": {"type": "int", "default": 20},
+}
+
+LATELY = 3600  # seconds
+
+
+def sent_lately(path: str) -> dict[str, float]:
+    """What users sent, by the end of a log and the one that was rotated before it."""
+    seen = recent(path, LATELY, time.time())
+    return {
+        "requests": seen.total.requests,
+        "failed": seen.total.failed,
+        "per_minute": round(seen.per_minute, 1),
+        "seconds": round(seen.seconds, 1),
+    }
+
+
+def known_servers(control_url: str, services: t.Iterable[str]) -> dict[str, int]:
+    """How many instances of a slot nginx can reach; nothing where it does not answer."""
+    nginx = Nginx(control_url)
+    known = {}
+    try:
+        for service in services:
+            known[service] = min(nginx.servers(service, slot) for slot in SLOTS)
+    except TrafficError:
+        return {}
+    finally:
+        nginx.close()
+    return known
+
+
+def _lock(state_dir: str) -> Data:
+    """Who may change this host, and for how long at least; nothing where nobody has said so."""
+    holder, now = Lock(state_dir).holder(), time.time()
+    if holder is None:
+        return {}
+    return {
+        "told": holder.describe(now),
+        "remaining": round(holder.remaining(now)),
+        **{key: getattr(holder, key) for key in ("who", "purpose", "since", "beat")},
+    }
+
+
+def read_host(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Everything this host can say, without changing it."""
+    client = connect()
+    ledger = Ledger(params["state_dir"])
+    key = read_key(params["state_dir"])
+    splits = read_splits(params["state_dir"])
+    return {
+        "containers": [
+            found.summary() for found in Containers(client, params["project"], "").find()
+        ],
+        "shares": {name: split.share(GREEN) for name, split in splits.items()},
+        "instances_in_traffic": {name: split.counts for name, split in splits.items()},
+        "damaged": ledger.damaged(),
+        "lock": _lock(params["state_dir"]),
+        "releases": {name: ledger.read(name)[: params["limit"]] for name in ledger.services()},
+        "fingerprints": {
+            name: fingerprint(key, runtime, params["secrets"].get(name, {}))
+            for name, runtime in params["runtimes"].items()
+        },
+        "requests": {
+            name: sent_lately(path) for name, path in params["logs"].items() if os.path.exists(path)
+        },
+        "images": resolve_tags(client, params["tags"]),
+        "servers": known_servers(params["control_url"], splits) if params["control_url"] else {},
+    }
