@@ -47,6 +47,8 @@ class HostView:
     instances_in_traffic: t.Mapping[str, t.Mapping[str, int]] = field(default_factory=dict)
     requests: t.Mapping[str, t.Mapping[str, t.Any]] = field(default_factory=dict)
     servers: t.Mapping[str, int] = field(default_factory=dict)
+    lock: t.Mapping[str, t.Any] = field(default_factory=dict)
+    damaged: t.Sequence[str] = ()
 
     def slot(self, service: str, slot: str) -> t.List[t.Mapping[str, t.Any]]:
         return [c for c in self.containers if c["service"] == service and c["slot"] == slot]

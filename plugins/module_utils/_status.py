@@ -69,17 +69,18 @@ def _history(views: t.Sequence[HostView], only: t.Collection[str], limit: int) -
         for service, known in view.releases.items():
             for record in known if not only or service in only else ():
                 records[(str(record["release"]), service)] = record
+    locked = any(view.lock for view in views)
     newest = sorted(records.items(), reverse=True)[:limit]
     return [
-        (release, service, str(record.get("version", "?")), _outcome(record))
+        (release, service, str(record.get("version", "?")), _outcome(record, locked))
         for (release, service), record in newest
     ]
 
 
-def _outcome(record: Record) -> str:
+def _outcome(record: Record, locked: bool) -> str:
     told = str(record.get("outcome", "?")).replace("_", " ")
     if told == "running":
-        told = "running, or left half way"
+        told = "running, or left half way" if locked else "left half way"
     if record.get("kind") == "rollback":
         told += ", a rollback"
     return f"{told}: {record['reason']}" if record.get("reason") else told
@@ -111,4 +112,17 @@ def screen(
         rows += shown or [(service, "-", "-", "-", "-", "nothing released", "-")]
     lines = table(HEADINGS, rows) if rows else ["No service is set up yet; run site.yml."]
     history = _history(views, only, limit)
-    return lines + (["", *table(HISTORY, history)] if history else [])
+    lines += ["", *table(HISTORY, history)] if history else []
+    told = [
+        *_locked(views),
+        *(f"DAMAGED  {view.name}: {one}" for view in views for one in view.damaged),
+    ]
+    return lines + (["", *told] if told else [])
+
+
+def _locked(views: t.Sequence[HostView]) -> t.Iterator[str]:
+    for view in views:
+        if view.lock:
+            left = view.lock["remaining"]
+            until = f"counts as dead in {left} s" if left else "counts as dead"
+            yield f"LOCKED  {view.name}: {view.lock['told']}; without another one it {until}"

@@ -453,7 +453,9 @@ def steps(
             {
                 "service": p.service.name,
                 "image": p.image,
-                "commands": p.service.settings["migrations"],
+                "release": p.release,
+                "old_version_runs": p.before is not None,
+                "commands": _commands(p.service.settings),
                 "runtime": runtime_of(p.service.settings),
             }
             for p in releasing
@@ -515,9 +517,14 @@ def _undoing(service: str, settings: t.Mapping[str, t.Any], undo: Undo) -> Data:
         "image": undo.image,
         "names": list(undo.names),
         "before": list(undo.before),
-        "commands": settings["migrations"],
+        "commands": _commands(settings),
         "runtime": runtime_of(settings),
     }
+
+
+def _commands(settings: t.Mapping[str, t.Any]) -> Data:
+    """What the ``migration`` module takes of a service's settings; the rest is for the plan."""
+    return {key: value for key, value in settings["migrations"].items() if key != "on_rollback"}
 
 
 def undo_of(releases: t.Mapping[str, t.Sequence[Record]], data: t.Sequence[Data]) -> t.List[Data]:

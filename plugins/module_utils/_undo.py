@@ -83,14 +83,13 @@ def _undo(records: t.Sequence[Record]) -> t.Optional[Undo]:
         for record in records
         if isinstance(record.get("migrations"), dict) and record["migrations"].get("image")
     ]
-    reverted = {name for _release, did in known for name in did.get("reverted", ())}
-    applied = dict.fromkeys(name for _release, did in reversed(known) for name in _applied(did))
-    names = tuple(name for name in applied if name not in reverted)
+    applied: t.Dict[str, None] = {}  # in order; one may be applied again after it was reverted
+    for _release, did in reversed(known):
+        applied.update(dict.fromkeys(did.get("applied", ())))
+        for name in did.get("reverted", ()):
+            applied.pop(name, None)
+    names = tuple(applied)
     if not names:
         return None
     release, newest = known[0]
     return Undo(release, str(newest["image"]), names, tuple(known[-1][1].get("before", ())))
-
-
-def _applied(did: t.Mapping[str, t.Any]) -> t.Iterable[str]:
-    return t.cast(t.Iterable[str], did.get("applied", ()))

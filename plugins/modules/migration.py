@@ -28,6 +28,7 @@ description:
     work.
 extends_documentation_fragment:
   - tagadodo.deploy._deploy.ENGINE
+  - tagadodo.deploy._deploy.LOCK
 attributes:
   check_mode:
     support: partial
@@ -348,6 +349,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import (
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._lease import Lease
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger, LedgerError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError, at_work
 from ansible_collections.tagadodo.deploy.plugins.module_utils._migration import (
     Migrator,
     planned,
@@ -497,6 +499,7 @@ def main() -> None:
             "network": {"type": "str", "default": "tagadodo"},
             "state_dir": {"type": "path"},
             "release": {"type": "str"},
+            "lock": {"type": "str", "default": "", "no_log": False},
         },
         required_together=[("state_dir", "release")],
         required_if=[("state", "reverted", ("before",))],
@@ -506,11 +509,12 @@ def main() -> None:
         signal.signal(ending, _end)
     name = module.params["name"]
     try:
-        result = migrate(module.params, module.check_mode)
+        with at_work(module.params["state_dir"] or "", module.params["lock"]):
+            result = migrate(module.params, module.check_mode)
     # An exception object would be returned as it is, with secrets a command may have printed.
     except MigrationError as error:
         module.fail_json(msg=str(error), exception=None, **error.result)
-    except (EngineError, LedgerError, OSError) as error:
+    except (EngineError, LedgerError, LockError, OSError) as error:
         module.fail_json(msg=f"{name}: {error}", exception=None)
     module.exit_json(**result)
 

@@ -19,6 +19,8 @@ _FIELDS = (
     "images",
     "requests",
     "servers",
+    "lock",
+    "damaged",
 )
 
 

@@ -226,6 +226,8 @@ class Stack:
             str(path): (path.lstat().st_mtime_ns, path.lstat().st_size, path.lstat().st_mode)
             for base in (self.state_dir, self.config_dir)
             for path in sorted(base.rglob("*"))
+            # Who may change the host is no state of it.
+            if path != self.state_dir / "lock" and path.parent != self.state_dir / "lock"
         }
         containers = {
             name: (c.id, c.status, c.attrs["State"]["StartedAt"])

@@ -9,7 +9,7 @@ import uuid
 
 import docker
 import pytest
-from migrating import SLOW, Migrating, build, build_from, ended
+from migrate_mongo import SLOW, Migrating, build, build_from, ended
 
 REGISTRY = os.environ.get("REGISTRY", "")
 EMAIL = "20260901090000-add-email-index.js"

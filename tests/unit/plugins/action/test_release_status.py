@@ -25,8 +25,9 @@ def report(*containers: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
         "images",
         "requests",
         "servers",
+        "lock",
     )
-    return {"containers": [*containers], **{fact: {} for fact in facts}, **more}
+    return {"containers": [*containers], "damaged": [], **{fact: {} for fact in facts}, **more}
 
 
 RELEASES = {

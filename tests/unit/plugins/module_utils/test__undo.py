@@ -62,6 +62,11 @@ RETRY = record("r3", "succeeded", "d", "e", before=["a", "b", "c"])
             "r3",
             Undo("r3", "image-r3", ("c", "d"), ("a", "b")),
         ),
+        (
+            [record("r3", "succeeded", "c", "d"), reverted(FAILED, "c"), R1],
+            "r3",
+            Undo("r3", "image-r3", ("c", "d"), ("a", "b")),
+        ),
         ([reverted(RETRY, "c", "d", "e"), FAILED, R1], "r3", None),
     ],
 )
