@@ -9,7 +9,7 @@ import uuid
 
 import docker
 import pytest
-from migrating import SLOW, Migrating, build, build_from, ended
+from migrate_mongo import SLOW, Migrating, build, build_from, ended
 
 REGISTRY = os.environ.get("REGISTRY", "")
 EMAIL = "20260901090000-add-email-index.js"
@@ -146,7 +146,7 @@ def test_a_lease_whose_holder_was_killed_is_taken_over(
     slow = service.with_env({"SLOW_SECONDS": "300"})
     service.apply(images["base"])
     process = slow.started(images["slow"])
-    holder = slow.wait_for_up()
+    holder = slow.wait_for_up(process)
     slow.wait_for("began")
     holder.kill()
     failed = ended(process)
@@ -167,7 +167,7 @@ def test_a_holder_that_stood_still_does_not_go_on(
     slow = service.with_env({"SLOW_SECONDS": "300", "WHO": "slow"}).on("slow")
     service.apply(images["base"])
     process = slow.started(images["slow"])
-    holder = slow.wait_for_up()
+    holder = slow.wait_for_up(process)
     slow.wait_for("slow began")
     quick = service.on("quick")
     refused = quick.run(images["slow"], wait=1)
@@ -188,7 +188,7 @@ def test_a_migration_outlives_its_module_and_runs_once(
     slow = service.with_env({"SLOW_SECONDS": "3"})
     service.apply(images["base"])
     process = slow.started(images["slow"])
-    slow.wait_for_up()
+    slow.wait_for_up(process)
     process.kill()
     process.communicate()
     assert service.record()["state"] == "running"
