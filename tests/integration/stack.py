@@ -110,6 +110,7 @@ class Stack:
             "deploy_http_port": self.http_port,
             "deploy_control_port": self.control_port,
             "dev_secrets_dir": str(self.work / "secrets"),
+            "backup_repository": "",
             **self.extra,
         }
 
@@ -247,7 +248,9 @@ class Stack:
             volume.remove(force=True)
         for network in client.networks.list(names=[f"^{self.name}$"]):
             network.remove()
-        for folder in (self.state_dir, self.config_dir, self.log_dir):
+        program = pathlib.Path("/usr/local/lib") / f"{self.name}-backup"
+        for folder in (self.state_dir, self.config_dir, self.log_dir, program):
             shutil.rmtree(folder, ignore_errors=True)
+        pathlib.Path(f"/etc/cron.d/{self.name}-backup").unlink(missing_ok=True)
         for rotation in pathlib.Path("/etc/logrotate.d").glob(f"{self.name}-*"):
             rotation.unlink()
