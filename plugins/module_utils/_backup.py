@@ -101,9 +101,9 @@ class Settings:
     def secrets(self) -> t.Tuple[str, ...]:
         """What no message may show."""
         uri = self.mongodb.uri if self.mongodb else ""
-        password = uri.partition("://")[2].rpartition("@")[0].partition(":")[2]
         redis = self.redis.password if self.redis else ""
-        hidden = (uri if password else "", password, redis, *map(str, self.environment.values()))
+        inside = [_password_in(address) for address in (uri, self.repository)]
+        hidden = (uri if inside[0] else "", *inside, redis, *map(str, self.environment.values()))
         return tuple(secret for secret in hidden if len(secret) > 3)
 
     def hide(self, text: str) -> str:
@@ -115,6 +115,11 @@ class Settings:
     @property
     def state(self) -> pathlib.Path:
         return pathlib.Path(self.state_dir) / "backup"
+
+
+def _password_in(address: str) -> str:
+    """The password of ``scheme://user:password@host``."""
+    return address.partition("://")[2].rpartition("@")[0].partition(":")[2]
 
 
 @contextlib.contextmanager

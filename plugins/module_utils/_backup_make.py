@@ -38,7 +38,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
     live_record,
     write_whole,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._restic import Restic
+from ansible_collections.tagadodo.deploy.plugins.module_utils._restic import Restic, Snapshot
 
 Facts = t.Dict[str, t.Any]
 LAST = "last.json"  # how the newest backup went, for monitoring
@@ -88,11 +88,8 @@ class Backup:
         content = place / "content"
         content.mkdir(mode=0o700)
         manifest = self._manifest({name: dump(content / name) for name, dump in self._sources()})
-        (content / FILE).write_text(
-            json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8"
-        )
-        snapshot = self.restic.find(self.restic.backup(content, tags), self.settings.project)
-        parse(self.restic.read(snapshot, FILE))
+        (content / FILE).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        snapshot = self._stored(content, tags)
         size = sum(source["bytes"] for source in manifest["sources"].values())
         seconds = round(self.clock() - began, 1)
         holds = summary(manifest)
@@ -104,6 +101,17 @@ class Backup:
             "sources": holds,
             "msg": f"snapshot {snapshot.id[:8]} of {self.settings.project} in {seconds} s: {held}",
         }
+
+    def _stored(self, content: pathlib.Path, tags: t.Sequence[str]) -> Snapshot:
+        """The snapshot, whose manifest was read back; there is none if it cannot be."""
+        made = self.restic.backup(content, tags)
+        try:
+            snapshot = self.restic.find(made, self.settings.project)
+            parse(self.restic.read(snapshot, FILE))
+        except BackupError:
+            self.restic.drop(made)
+            raise
+        return snapshot
 
     def _sources(self) -> t.Iterator[t.Tuple[str, t.Callable[[pathlib.Path], Facts]]]:
         mongodb, redis = self.settings.mongodb, self.settings.redis

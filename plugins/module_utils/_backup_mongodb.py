@@ -51,7 +51,7 @@ def _dump(tools: Tools, database: Database, folder: pathlib.Path, network: str) 
 def _read(file: pathlib.Path) -> Facts:
     try:
         return read_archive(file)
-    except ArchiveError as error:
+    except (ArchiveError, ValueError, LookupError) as error:
         raise BackupError(f"mongodb: {error}; the dump is not whole") from error
 
 

@@ -106,10 +106,7 @@ def databases_of(keyspace: str) -> t.Dict[str, t.Dict[str, int]]:
 
 def holds(tools: Tools, database: Database) -> t.Dict[str, t.Dict[str, int]]:
     """The databases of a server that have keys."""
-    answer = tools.run(
-        *("redis", database.image, (*_cli(database), "INFO", "keyspace"), tools.settings.network),
-        env=_password(database),
-    )
+    answer = _tell(tools, database, "INFO", "keyspace")
     if "# Keyspace" not in answer:
         raise BackupError(f"redis: {tools.settings.hide(answer)}")
     return databases_of(answer)
@@ -153,9 +150,14 @@ def _replicate(tools: Tools, database: Database, source: str) -> None:
     try:
         must(target("REPLICAOF", source, "6379"))
         tools.until("redis", source, arrived, "sending the data")
-    finally:
-        target("REPLICAOF", "NO", "ONE")
-        target("CONFIG", "SET", "masterauth", "")
+    finally:  # not from the source, which may have ended
+        _tell(tools, database, "REPLICAOF", "NO", "ONE")
+        _tell(tools, database, "CONFIG", "SET", "masterauth", "")
+
+
+def _tell(tools: Tools, database: Database, *command: str) -> str:
+    network, env = tools.settings.network, _password(database)
+    return tools.run("redis", database.image, (*_cli(database), *command), network, env=env)
 
 
 def _wait_until_written(tools: Tools, database: Database, source: str) -> None:

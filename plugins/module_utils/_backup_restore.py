@@ -138,6 +138,7 @@ class Restore:
 
     def _known(self, wanted: str) -> t.Tuple[Snapshot, Facts]:
         snapshot = self.restic.find(wanted)
+        self.restic.check()  # before anything is read: restic waits minutes for what is missing
         self.tools.clear()
         return snapshot, parse(self.restic.read(snapshot, FILE))
 
@@ -145,8 +146,8 @@ class Restore:
         self, snapshot: Snapshot, manifest: Facts, names: t.Sequence[str], place: pathlib.Path
     ) -> pathlib.Path:
         """Get the snapshot, and look whether all that is needed of it is what was stored."""
-        self.restic.check()
-        content = self.restic.restore(snapshot, place / "restored")
+        content = place / "restored"
+        self.restic.restore(snapshot, content)
         for name in names:
             stored = manifest["sources"][name]
             if "sha256" in stored:

@@ -64,12 +64,11 @@ def shown(repository: str) -> str:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One snapshot: ``time`` in seconds since 1970, ``folder`` the directory it was made of."""
+    """One snapshot; ``time`` is in seconds since 1970."""
 
     id: str
     time: float
     host: str
-    folder: str
     tags: t.Tuple[str, ...]
 
 
@@ -146,28 +145,27 @@ class Restic:
         if done.returncode == 0 and stored:
             return str(stored[-1])
         if stored:  # what could not be read is missing in it
-            self._run("forget", stored[-1])
+            self.drop(stored[-1])
         raise BackupError(self._settings.hide(explain(done.stderr, self._name)))
 
+    def drop(self, snapshot: str) -> None:
+        """Remove a snapshot that is not good."""
+        self._run("forget", snapshot)
+
     def check(self) -> None:
-        """Whether everything that snapshots need is there. Restic waits minutes for what a restore misses."""
+        """Look whether everything that snapshots need is there."""
         self._run("check", "--no-lock")
 
-    def restore(self, snapshot: Snapshot, target: pathlib.Path) -> pathlib.Path:
-        """Get a snapshot back below a directory.
-
-        Returns:
-            the directory that was stored.
-        """
+    def restore(self, snapshot: Snapshot, target: pathlib.Path) -> None:
+        """Get what was stored back into a directory."""
         done = self._restic("restore", snapshot.id, "--no-lock", "--target", str(target))
         if "no space left on device" in done.stderr:  # here, not there
             raise BackupError(no_space(self._settings))
         self._check(done)
-        return target / snapshot.folder.lstrip("/")
 
     def read(self, snapshot: Snapshot, file: str) -> str:
         """The text of one file of a snapshot."""
-        return self._run("dump", "--no-lock", snapshot.id, f"{snapshot.folder}/{file}").stdout
+        return self._run("dump", "--no-lock", snapshot.id, f"/{file}").stdout
 
     def forget(self, keep: t.Mapping[str, int]) -> None:
         """Remove this host's old snapshots of the project, and what only they needed."""
@@ -224,7 +222,6 @@ def _snapshot(row: t.Mapping[str, t.Any]) -> Snapshot:
         id=row["id"],
         time=seconds_of(row["time"]),
         host=row["hostname"],
-        folder=row["paths"][0],
         tags=tuple(row.get("tags") or ()),
     )
 

@@ -24,7 +24,9 @@ attributes:
   check_mode:
     support: full
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    details: It reads the snapshot's manifest, and looks at the databases, in check mode too.
+    details:
+      - It reads the snapshot's manifest, and looks at the databases, in check mode too. On a host that was not set up
+        yet, RV(msg) says that this comes first, and nothing else is returned.
   diff_mode:
     support: none
     description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
@@ -116,6 +118,7 @@ report:
   sample: /var/lib/tagadodo/backup/drills/20261124-031709.json
 """
 
+import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -130,6 +133,9 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._restic import Res
 
 def restore(params: t.Mapping[str, t.Any], dry: bool) -> dict[str, t.Any]:
     """Restore, rehearse, or tell what that would do."""
+    if dry and not os.path.exists(params["settings"]):
+        nothing = "would set up this host first; what is in the backup can be said after that"
+        return {"msg": nothing, "differences": []}
     settings = Settings.read(params["settings"])
     work = Restore(settings, Tools(connect(), settings), Restic(settings))
     if params["rehearse"]:

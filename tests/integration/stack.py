@@ -132,14 +132,17 @@ class Stack:
 
     def play(self, playbook: str, *arguments: str, **extra: t.Any) -> Run:
         """Type ``ansible-playbook <playbook>.yml -i inventories/dev …`` at the repository's root."""
-        report = self.work / f"report-{playbook}.json"
+        report = self._report(playbook)
         report.unlink(missing_ok=True)
         with self.started(playbook, *arguments, **extra) as process:
             output, _nothing = process.communicate()
         empty: dict[str, t.Any] = {"hosts": {}, "tasks": [], "failures": [], "recap": {}}
         known = json.loads(report.read_text()) if report.exists() else empty
-        (self.work / f"{playbook}.log").write_text(output)
+        report.with_suffix(".log").write_text(output)
         return Run(process.returncode, output, known)
+
+    def _report(self, playbook: str) -> pathlib.Path:
+        return self.work / f"report-{playbook.replace('/', '-')}.json"
 
     def started(self, playbook: str, *arguments: str, **extra: t.Any) -> subprocess.Popen[str]:
         """The same, still running, in a session of its own; its output is one stream."""
@@ -148,7 +151,7 @@ class Stack:
             "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/integration/plugins/callback"),
             "ANSIBLE_CALLBACKS_ENABLED": "invocations",
             "ANSIBLE_NOCOLOR": "1",
-            "INVOCATIONS_FILE": str(self.work / f"report-{playbook}.json"),
+            "INVOCATIONS_FILE": str(self._report(playbook)),
         }
         return subprocess.Popen(
             self._command("ansible-playbook", f"{playbook}.yml", *arguments, **extra),
