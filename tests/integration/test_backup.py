@@ -422,13 +422,12 @@ def test_a_damaged_repository_restores_nothing(
 ) -> None:
     copy = tmp_path / "repository"
     subprocess.run(["cp", "-r", made.settings.repository, str(copy)], check=True)
-    for pack in (path for path in copy.glob("data/*/*") if path.is_file()):
-        if damage == "removed":
-            pack.unlink()
-            continue
-        content = bytearray(pack.read_bytes())
-        content[len(content) // 2] ^= 1
-        pack.chmod(0o600)
+    packs = [path for path in copy.glob("data/*/*") if path.is_file()]
+    pack = max(packs, key=lambda path: path.stat().st_size)
+    content = bytearray(pack.read_bytes())
+    content[len(content) // 2] ^= 1
+    pack.unlink()
+    if damage == "flipped":
         pack.write_bytes(content)
     # What this host remembers of the repository is of the good one.
     state = tmp_path / "state"
