@@ -101,6 +101,19 @@ options:
         default: []
 """
 
+    BACKUP = r"""
+options:
+  settings:
+    description:
+      - File on the host that says what is backed up and where to, written by P(tagadodo.deploy.backup#role).
+        It holds every secret that is needed, so none is given here.
+    type: path
+    required: true
+requirements:
+  - restic on the host
+  - Docker SDK for Python (C(docker)) on the host, where databases are backed up
+"""
+
     INFO = r"""
 attributes:
   check_mode:

@@ -50,7 +50,8 @@ class RunSpec:
     """A command to run once in a container of its own, hardened, and removed whatever happens.
 
     ``command`` replaces the image's entry point, as ``command`` does in Kubernetes.
-    ``memory`` (bytes), ``pids`` (processes) and ``cpus`` (cores) are limits, 0 for none. A command
+    ``binds`` maps paths of this host to paths in it. ``memory`` (bytes), ``pids`` (processes) and
+    ``cpus`` (cores) are limits, 0 for none. A command
     that runs longer than ``timeout`` seconds is told to stop, and killed ``stop_timeout`` later.
     """
 
@@ -66,6 +67,7 @@ class RunSpec:
     cpus: float = 0.0
     read_only: bool = True
     tmpfs: tuple[str, ...] = ("/tmp",)
+    binds: t.Mapping[str, str] = field(default_factory=dict)
     timeout: float = 600.0
     stop_timeout: int = 10
 
@@ -255,6 +257,21 @@ def start(client: t.Any, spec: RunSpec) -> None:
         client.api.start(spec.name)
 
 
+@contextlib.contextmanager
+def running(client: t.Any, spec: RunSpec) -> t.Iterator[None]:
+    """A container that runs while the block does, and is removed whatever happens.
+
+    Raises:
+        EngineError: the container cannot be made or started (the image is missing, for example).
+    """
+    create(client, spec)
+    try:
+        start(client, spec)
+        yield
+    finally:
+        remove(client, spec.name)
+
+
 def run_once(
     client: t.Any, spec: RunSpec, clock: t.Callable[[], float] = time.monotonic
 ) -> RunResult:
@@ -264,15 +281,11 @@ def run_once(
         EngineError: the container cannot be made or started (the image is missing, for example).
     """
     began = clock()
-    create(client, spec)
-    try:
-        start(client, spec)
+    with running(client, spec):
         ended = wait_exit(client, spec.name, spec.timeout)
         if not ended:
             stop(client, spec.name, spec.stop_timeout)
         return _result(client, spec.name, ended, clock() - began)
-    finally:
-        remove(client, spec.name)
 
 
 def _host_config(client: t.Any, spec: RunSpec) -> t.Any:
@@ -283,6 +296,7 @@ def _host_config(client: t.Any, spec: RunSpec) -> t.Any:
         security_opt=["no-new-privileges"],
         read_only=spec.read_only,
         tmpfs=dict.fromkeys(spec.tmpfs, "mode=1777"),
+        binds=[f"{outside}:{inside}" for outside, inside in spec.binds.items()],
         mem_limit=spec.memory or None,
         memswap_limit=spec.memory or None,
         nano_cpus=int(spec.cpus * 1e9) or None,
@@ -303,3 +317,24 @@ def _result(client: t.Any, name: str, ended: bool, seconds: float) -> RunResult:
         seconds=seconds,
         oom_killed=state.oom_killed,
     )
+
+
+def execute(client: t.Any, name: str, argv: t.Sequence[str]) -> RunResult:
+    """Run a command in a container that runs.
+
+    Raises:
+        EngineError: the container has ended, or lacks the command.
+    """
+    with engine_errors(f"running {argv[0]} in container {name}"):
+        made = client.api.exec_create(name, list(argv))["Id"]
+        stdout, stderr = client.api.exec_start(made, demux=True)
+        exit_code = client.api.exec_inspect(made)["ExitCode"]
+    texts = [(text or b"").decode("utf-8", "replace") for text in (stdout, stderr)]
+    return RunResult(exit_code, texts[0], texts[1], seconds=0.0)
+
+
+def ensure_image(client: t.Any, image: str) -> None:
+    """Pull ``image`` where this host does not have it."""
+    if not has_image(client, image):
+        with engine_errors(f"pulling {image}"):
+            client.images.pull(image)

@@ -192,6 +192,9 @@ def _problems(name: str, settings: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     yield from _resource_problems(settings["resources"])
     yield from _strategy_problems(settings)
     yield from _migration_problems(settings)
+    yield from _between(settings["backup"]["max_age"], 0, 8760, "backup.max_age")
+    if settings["backup"]["before_release"] == "migrations" and not settings.get("migrations"):
+        yield "backup.before_release: migrations, but it has none; describe them, or say always"
     both = sorted(set(settings["env"]) & set(settings["secrets"]))
     if both:
         yield f"env and secrets both set {', '.join(both)}; keep one"

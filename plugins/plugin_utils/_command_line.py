@@ -12,8 +12,16 @@ import typing as t
 import yaml
 from ansible.parsing.splitter import parse_kv
 
-FOR_EXAMPLE = {"version": "1.2.0", "service": "backend"}
-NAMES = (*FOR_EXAMPLE, "operator", "migrations", "reason", "lock_wait", "lock_seconds")
+FOR_EXAMPLE = {"version": "1.2.0", "service": "backend", "snapshot": "latest"}
+NAMES = (
+    *FOR_EXAMPLE,
+    "operator",
+    "overwrite",
+    "migrations",
+    "reason",
+    "lock_wait",
+    "lock_seconds",
+)
 OTHERS = ("services",)  # near one of them, and known
 NEAR = 0.85  # two letters that changed places are near
 

@@ -45,6 +45,7 @@ def settings() -> dict[str, t.Any]:
         deploy_project=PROJECT,
         deploy_registry=os.environ.get("REGISTRY", known.get("deploy_registry", "")),
         dev_secrets_dir=str(WORK / "secrets"),
+        backup_repository="",  # a schedule would outlive the demo's end
     )
     WORK.mkdir(parents=True, exist_ok=True)
     OVERLAY.write_text(json.dumps(known, indent=2) + "\n")

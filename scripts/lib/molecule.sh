@@ -11,7 +11,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 PREFIX=${MOLECULE_PREFIX:-tagadodo-molecule}
 LOGS=$ROOT/build/logs
 # Test host: the scenarios it is for. The slowest first.
-HOSTS=("whole app" "bare docker" "equipped mongodb nginx redis")
+HOSTS=("whole app" "bare docker" "equipped mongodb nginx redis backup")
 
 main() {
     local host failed=0 passed=0 processes=()

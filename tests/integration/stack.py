@@ -110,6 +110,7 @@ class Stack:
             "deploy_http_port": self.http_port,
             "deploy_control_port": self.control_port,
             "dev_secrets_dir": str(self.work / "secrets"),
+            "backup_repository": "",
             **self.extra,
         }
 
@@ -131,14 +132,17 @@ class Stack:
 
     def play(self, playbook: str, *arguments: str, **extra: t.Any) -> Run:
         """Type ``ansible-playbook <playbook>.yml -i inventories/dev …`` at the repository's root."""
-        report = self.work / f"report-{playbook}.json"
+        report = self._report(playbook)
         report.unlink(missing_ok=True)
         with self.started(playbook, *arguments, **extra) as process:
             output, _nothing = process.communicate()
         empty: dict[str, t.Any] = {"hosts": {}, "tasks": [], "failures": [], "recap": {}}
         known = json.loads(report.read_text()) if report.exists() else empty
-        (self.work / f"{playbook}.log").write_text(output)
+        report.with_suffix(".log").write_text(output)
         return Run(process.returncode, output, known)
+
+    def _report(self, playbook: str) -> pathlib.Path:
+        return self.work / f"report-{playbook.replace('/', '-')}.json"
 
     def started(self, playbook: str, *arguments: str, **extra: t.Any) -> subprocess.Popen[str]:
         """The same, still running, in a session of its own; its output is one stream."""
@@ -147,7 +151,7 @@ class Stack:
             "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/integration/plugins/callback"),
             "ANSIBLE_CALLBACKS_ENABLED": "invocations",
             "ANSIBLE_NOCOLOR": "1",
-            "INVOCATIONS_FILE": str(self.work / f"report-{playbook}.json"),
+            "INVOCATIONS_FILE": str(self._report(playbook)),
         }
         return subprocess.Popen(
             self._command("ansible-playbook", f"{playbook}.yml", *arguments, **extra),
@@ -249,7 +253,9 @@ class Stack:
             volume.remove(force=True)
         for network in client.networks.list(names=[f"^{self.name}$"]):
             network.remove()
-        for folder in (self.state_dir, self.config_dir, self.log_dir):
+        program = pathlib.Path("/usr/local/lib") / f"{self.name}-backup"
+        for folder in (self.state_dir, self.config_dir, self.log_dir, program):
             shutil.rmtree(folder, ignore_errors=True)
+        pathlib.Path(f"/etc/cron.d/{self.name}-backup").unlink(missing_ok=True)
         for rotation in pathlib.Path("/etc/logrotate.d").glob(f"{self.name}-*"):
             rotation.unlink()

@@ -5,18 +5,19 @@
 """Starts the server; with a root user named in the environment, makes that user first.
 
 As in the official image, the user is made only when the data directory is new, by a server that
-listens on the loopback address, and authentication is asked for from then on.
+listens on the loopback address, and authentication is asked for from then on. Of mongod's options
+it knows --bind_ip, --bind_ip_all and --dbpath; what else is given goes to the server as it is.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
 
-DATA = Path("/data/db")
 # Written last, so that a first start that was killed in between is made again.
-PREPARED = DATA / ".root-user-made"
+PREPARED = ".root-user-made"
 
 
 def setting(name: str) -> str:
@@ -27,18 +28,18 @@ def setting(name: str) -> str:
     )
 
 
-def make_root_user(username: str, password: str) -> None:
+def make_root_user(data: Path, username: str, password: str) -> None:
     from pymongo import MongoClient
     from pymongo.errors import OperationFailure
     from secantus import SecantusDBServer
 
-    with SecantusDBServer(storage_path=str(DATA), replica_set_name=None) as server:
+    with SecantusDBServer(storage_path=str(data), replica_set_name=None) as server:
         admin = MongoClient(server.uri).admin
         try:
             admin.command("createUser", username, pwd=password, roles=["root"])
         except OperationFailure:
             admin.command("updateUser", username, pwd=password, roles=["root"])
-    PREPARED.touch()
+    (data / PREPARED).touch()
 
 
 def main() -> None:
@@ -50,13 +51,18 @@ def main() -> None:
         sys.exit(
             "mongod: MONGO_INITDB_ROOT_USERNAME and MONGO_INITDB_ROOT_PASSWORD need each other"
         )
+    parser = argparse.ArgumentParser(prog="mongod")
+    parser.add_argument("--dbpath", type=Path, default=Path("/data/db"))
+    parser.add_argument("--bind_ip", default="0.0.0.0")
+    parser.add_argument("--bind_ip_all", action="store_const", const="0.0.0.0", dest="bind_ip")
+    options, others = parser.parse_known_args()
     command = [sys.executable, "-m", "secantus", "--standalone", "--cache-size", "256M"]
-    command += ["--host", "0.0.0.0", "--port", "27017", "--storage-path", str(DATA)]
+    command += ["--host", options.bind_ip, "--port", "27017", "--storage-path", str(options.dbpath)]
     if username:
-        if not PREPARED.exists():
-            make_root_user(username, password)
+        if not (options.dbpath / PREPARED).exists():
+            make_root_user(options.dbpath, username, password)
         command.append("--auth")
-    os.execv(sys.executable, command + sys.argv[1:])
+    os.execv(sys.executable, command + others)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,54 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# This module util is PRIVATE to the collection.
+"""The program that the schedule runs: one backup by the settings file it is given."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import typing as t
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._backup import BackupError, Settings
+from ansible_collections.tagadodo.deploy.plugins.module_utils._backup_make import Backup
+from ansible_collections.tagadodo.deploy.plugins.module_utils._backup_tools import Tools
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
+from ansible_collections.tagadodo.deploy.plugins.module_utils._restic import Restic
+
+
+def backup_by(path: str) -> Backup:
+    """What makes backups by a settings file.
+
+    Raises:
+        BackupError: the file is not right.
+        EngineError: the engine does not answer.
+    """
+    settings = Settings.read(path)
+    return Backup(settings, Tools(connect(), settings), Restic(settings))
+
+
+def end_by_signal() -> None:
+    """Let the signals that end a program end it in order, so that nothing is left behind."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+
+
+def _end(number: int, frame: object) -> t.NoReturn:
+    raise SystemExit(128 + number)
+
+
+def main(arguments: t.Sequence[str]) -> int:
+    if len(arguments) != 1:
+        print("usage: python3 DIRECTORY SETTINGS.json", file=sys.stderr)
+        return 2
+    end_by_signal()
+    try:
+        done = backup_by(arguments[0]).make(["scheduled"])
+    except (BackupError, EngineError) as error:
+        print(f"backup failed: {error}", file=sys.stderr)
+        return 1
+    print(done["msg"])
+    if done["problem"]:
+        print(f"old backups stay: {done['problem']}", file=sys.stderr)
+    return 0
