@@ -46,6 +46,13 @@ VARIABLES = {
     "web1": report(container(1), container(2), shares={"backend": 100}, releases=RELEASES),
     "web2": report(container(1, running=False)),
     "empty": report(),
+    "locked": report(
+        container(1),
+        shares={"backend": 100},
+        releases={"backend": [{"release": "20261122-3", "version": "1.3.0", "outcome": "running"}]},
+        lock={"told": "a release of backend by ada@laptop", "remaining": 597},
+    )
+    | {"damaged": ["/var/lib/tagadodo/releases/backend/r1.json: not a release record"]},
     "two": report(container(1), shares={"backend": 100, "frontend": 0}, releases=RELEASES),
     "failed": {"failed": True, "msg": "no route to host"},
 }
@@ -73,6 +80,7 @@ TASKS = {
     "both of two": status(hosts={"web1": "{{ two }}"}, only=["frontend", "backend"]),
     "none named": status(hosts=HOSTS, only=""),
     "nothing released": status(hosts={"web1": report()}),
+    "locked and damaged": status(hosts={"web1": "{{ locked }}"}),
 }
 MISTAKES = {
     "a host that did not report": (status(hosts={**HOSTS, "web3": "{{ failed }}"}), UNREAD),
@@ -109,6 +117,17 @@ def test_one_service_is_shown_when_it_is_asked_for(answers: dict[str, t.Any]) ->
     assert [line.split()[0] for line in lines] == ["SERVICE", "frontend"]
     both = answers["both of two"].result["lines"]
     assert [line.split()[0] for line in both[:3]] == ["SERVICE", "backend", "frontend"]
+
+
+def test_who_is_at_it_and_what_cannot_be_read_is_told(answers: dict[str, t.Any]) -> None:
+    assert answers["locked and damaged"].result["lines"][2:] == [
+        "",
+        "RELEASE (UTC)  SERVICE  VERSION  OUTCOME",
+        "20261122-3     backend  1.3.0    running, or left half way",
+        "",
+        "LOCKED  web1: a release of backend by ada@laptop; without another one it counts as dead in 597 s",
+        "DAMAGED  web1: /var/lib/tagadodo/releases/backend/r1.json: not a release record",
+    ]
 
 
 def test_what_to_do_first_is_said_where_there_is_nothing_yet(answers: dict[str, t.Any]) -> None:
