@@ -56,7 +56,7 @@ import sys
 
 from {_backup_program.__name__} import main
 
-sys.exit(main(sys.argv[1:]))
+raise SystemExit(main(sys.argv[1:]))
 '''
 
 
