@@ -88,7 +88,7 @@ class Settings:
             raise BackupError(
                 f"{path}: missing; is backup_repository set, and has site.yml run since?"
             ) from error
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise BackupError(f"{path}: not the settings of backups; run site.yml again") from error
 
     @property

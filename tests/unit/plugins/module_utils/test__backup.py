@@ -76,6 +76,7 @@ def test_a_database_may_be_left_out(tmp_path: pathlib.Path, missing: str) -> Non
     [
         (None, "missing; is backup_repository set, and has site.yml run since?"),
         ("{", "not the settings of backups; run site.yml again"),
+        ("[]", "not the settings of backups; run site.yml again"),
         (json.dumps({**RAW, "more": 1}), "not the settings of backups; run site.yml again"),
     ],
 )

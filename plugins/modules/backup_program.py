@@ -1,0 +1,102 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: backup_program
+version_added: 0.2.0
+short_description: Put the program on a host that makes the scheduled backups
+description:
+  - Writes the code that M(tagadodo.deploy.backup) runs into a directory that Python can run, so that backups
+    of the schedule are made as those that are asked for. It came to the host with this module.
+extends_documentation_fragment:
+  - tagadodo.deploy._deploy.CHANGES
+options:
+  path:
+    description: Directory of the program. It is run as C(python3 DIRECTORY SETTINGS.json).
+    type: path
+    required: true
+author:
+  - Taga Dodo deploy contributors (@tagadodo)
+"""
+
+EXAMPLES = r"""
+---
+- name: Put the program there
+  tagadodo.deploy.backup_program:
+    path: /usr/local/lib/tagadodo-backup
+"""
+
+RETURN = r"""
+written:
+  description: Files that changed, below O(path).
+  returned: success
+  type: list
+  elements: str
+  sample: [__main__.py]
+"""
+
+import os
+import pathlib
+import sys
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils import _backup_program
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import write_whole
+
+PACKAGE = _backup_program.__name__.rpartition(".")[0]
+START = f'''"""One backup: ``python3 DIRECTORY SETTINGS.json``. What does it is below this directory."""
+
+import sys
+
+from {_backup_program.__name__} import main
+
+raise SystemExit(main(sys.argv[1:]))
+'''
+
+
+def program() -> dict[str, str]:
+    """Every file by its path: what starts it, and all that was imported for it."""
+    sources = {"__main__.py": START}
+    for name, module in sys.modules.items():
+        if name.startswith(f"{PACKAGE}."):
+            loader: t.Any = module.__loader__
+            sources[f"{name.replace('.', '/')}.py"] = loader.get_source(name)
+    return sources
+
+
+def put(path: str, dry: bool) -> list[str]:
+    """Write the files that differ, readable by all; returns them."""
+    root, changed = pathlib.Path(path), []
+    for name, text in sorted(program().items()):
+        file = root / name
+        if file.exists() and file.read_text(encoding="utf-8") == text:
+            continue
+        changed.append(name)
+        if not dry:
+            os.makedirs(file.parent, mode=0o755, exist_ok=True)
+            write_whole(file, text, mode=0o644)
+    return changed
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={"path": {"type": "path", "required": True}}, supports_check_mode=True
+    )
+    os.umask(0o022)
+    try:
+        written = put(module.params["path"], module.check_mode)
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename}: {error.strerror}", exception=None)
+    module.exit_json(
+        changed=bool(written), written=written, diff={"before": "", "after": "\n".join(written)}
+    )
+
+
+if __name__ == "__main__":
+    main()
