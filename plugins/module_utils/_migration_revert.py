@@ -147,7 +147,7 @@ class Reverter:
                 yield f"{name!r} cannot be put into migrations.down as a name; revert it by hand"
         last = tuple(reversed(history.known_applied()))[: len(todo)]
         if not self._names_it and last != todo:
-            other = next(have for have, want in zip(last, todo) if have != want)
+            other = next((have for have, want in zip(last, todo) if have != want), "another")
             yield (
                 f"migrations.down reverts the last one applied, and {other} would be reverted too;"
                 f" describe a down with {PLACE}"

@@ -45,6 +45,8 @@ def report(**changes: t.Any) -> dict[str, t.Any]:
         "shares": {"backend": 0},
         "instances_in_traffic": {"backend": {}},
         "servers": {},
+        "lock": {},
+        "damaged": [],
         "fingerprints": {"backend": "same"},
         "releases": {"backend": RECORDS},
         "requests": {},
