@@ -40,15 +40,15 @@ def _end(number: int, frame: object) -> t.NoReturn:
 
 def main(arguments: t.Sequence[str]) -> int:
     if len(arguments) != 1:
-        print("usage: python3 DIRECTORY SETTINGS.json", file=sys.stderr)
+        sys.stderr.write("usage: python3 DIRECTORY SETTINGS.json\n")
         return 2
     end_by_signal()
     try:
         done = backup_by(arguments[0]).make(["scheduled"])
     except (BackupError, EngineError) as error:
-        print(f"backup failed: {error}", file=sys.stderr)
+        sys.stderr.write(f"backup failed: {error}\n")
         return 1
-    print(done["msg"])
+    sys.stdout.write(f"{done['msg']}\n")
     if done["problem"]:
-        print(f"old backups stay: {done['problem']}", file=sys.stderr)
+        sys.stderr.write(f"old backups stay: {done['problem']}\n")
     return 0
