@@ -17,7 +17,7 @@ from stack import ROOT, Run, Stack
 # Releases of the same application in a row, none of which may be taken back. Many are judged as strictly
 # as by default, for which the machine should have nothing else to do.
 IDENTICAL = int(os.environ.get("IDENTICAL", "1"))
-GATE = {} if IDENTICAL > 1 else {"slow": {"factor": 100}}
+GATE: dict[str, t.Any] = {"gate": {}} if IDENTICAL > 1 else {}
 FIGURES = ROOT / "build/canary_faults.json"
 
 CANARY = {"strategy": "canary", "canary": {"shares": [30, 100], "minimum": 10, "maximum": 90}}
@@ -94,6 +94,7 @@ def note(fault: str, stack: Stack, report: t.Mapping[str, t.Any]) -> None:
     FIGURES.write_text(json.dumps(known, indent=2) + "\n")
 
 
+SLOW: dict[str, t.Any] = {"gate": {"slow": {"factor": 100}}}
 FAULTS = [
     ({"FAULT_ERROR_PERCENT": 50}, {"critical errors", "high errors"}),
     ({"FAULT_LATENCY_MS": 1500}, {"slow"}),
@@ -110,7 +111,7 @@ def test_a_bad_canary_is_taken_back_by_the_rule_that_fits(
     began = time.time()
     with load(canary) as clients:
         time.sleep(3)
-        run = deploy(canary, "1.0.0", env=fault)
+        run = deploy(canary, "1.0.0", env=fault, **SLOW if "FAULT_LATENCY_MS" in fault else {})
     assert run.code != 0
     assert "The release was taken back; users get what was live before." in run.reason
     (verdict,) = verdicts(canary)
@@ -224,6 +225,6 @@ def test_releases_of_an_application_with_usual_errors_pass(canary: Stack) -> Non
     with load(canary, seconds=90.0 * (IDENTICAL + 1)):
         for number in range(IDENTICAL + 1):
             env = {"FAULT_ERROR_PERCENT": 1, "RELEASE": str(number)}
-            run = deploy(canary, "1.1.0", env=env, gate=GATE)
+            run = deploy(canary, "1.1.0", env=env, **GATE)
             assert run.code == 0, (number, run.reason, run.output)
             assert {one["kind"] for one in verdicts(canary)} == {"pass"}
