@@ -19,9 +19,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     ServiceError,
     access_log,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._steps import (
-    undo_of as steps_of_undo,
-)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._steps import undo_of
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import looks_of_host
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
     as_names,
@@ -129,13 +127,6 @@ def backup_age_limit(services: object, plan: t.Mapping[str, t.Any]) -> int | Non
 def host_looks(looks: list[dict[str, t.Any]], groups: t.Sequence[str]) -> list[dict[str, t.Any]]:
     """The part of a plan's looks that a host of these groups can make."""
     return looks_of_host(looks, proxy="proxy" in groups, app="app" in groups)
-
-
-def undo_of(
-    releases: dict[str, list[dict[str, t.Any]]], data: list[dict[str, t.Any]]
-) -> list[dict[str, t.Any]]:
-    """What is reverted when a release is taken back (see ``_steps.undo_of``)."""
-    return steps_of_undo(releases, data)
 
 
 def failure_reason(variables: t.Iterable[t.Mapping[str, t.Any]]) -> str:

@@ -428,6 +428,7 @@ def steps(
     """
     moving = [plan for plan in plans if plan.moves_traffic]
     releasing = [plan for plan in plans if plan.action == "release"]
+    migrating = [plan for plan in releasing if plan.service.settings.get("migrations")]
     repairing = [plan for plan in plans if plan.action == "repair"]
     restoring = [plan for plan in plans if plan.action == "restore"]
     tidying = [plan for plan in plans if plan.action == "tidy"]
@@ -444,11 +445,7 @@ def steps(
             for p in plans
         },
         # Only what runs before the first step; starting pulls too.
-        "pull": [
-            slot_spec(p, platform, _release_of(p))
-            for p in releasing
-            if p.service.settings.get("migrations")
-        ],
+        "pull": [slot_spec(p, platform, _release_of(p)) for p in migrating],
         "migrate": [
             {
                 "service": p.service.name,
@@ -458,8 +455,7 @@ def steps(
                 "commands": _commands(p.service.settings),
                 "runtime": runtime_of(p.service.settings),
             }
-            for p in releasing
-            if p.service.settings.get("migrations")
+            for p in migrating
         ],
         "start": [slot_spec(p, platform, _release_of(p)) for p in restoring],
         "prove": [target for p in restoring for target in direct_targets(p, platform)],
@@ -473,7 +469,7 @@ def steps(
         "verify_back": [proxy_target(as_before(p), endpoint) for p in moving if p.before],
         "shares": shares,
         "shift_record": [{"outcome": "running", "records": records, "shares": shares}],
-        "data": [_data(p, data) for p in releasing if p.service.settings.get("migrations")],
+        "data": [_data(p, data) for p in migrating],
         "undo": [
             _undoing(p.service.name, p.newer.settings, p.undo)
             for p in plans
