@@ -227,5 +227,7 @@ def _snapshot(row: t.Mapping[str, t.Any]) -> Snapshot:
 
 
 def seconds_of(text: str) -> float:
-    """``2026-11-24T15:14:20.502390127+01:00`` as seconds since 1970, to the second."""
-    return datetime.fromisoformat(re.sub(r"\.\d+", "", text.replace("Z", "+00:00"))).timestamp()
+    """``2026-11-24T15:14:20.502390127+01:00`` as seconds since 1970, to the microsecond."""
+    whole = text.replace("Z", "+00:00")
+    cut = re.sub(r"\.(\d+)", lambda found: f".{found[1]:0<6.6}", whole)
+    return datetime.fromisoformat(cut).timestamp()
