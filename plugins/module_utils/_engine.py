@@ -38,6 +38,7 @@ class ContainerState:
     exit_code: int = 0
     oom_killed: bool = False
     restart_count: int = 0
+    created_at: str = ""
     started_at: str = ""
     health: str = ""
     pid: int = 0
@@ -148,6 +149,7 @@ def _state_of(name: str, facts: t.Mapping[str, t.Any]) -> ContainerState:
         exit_code=state["ExitCode"],
         oom_killed=state["OOMKilled"],
         restart_count=facts.get("RestartCount", 0),
+        created_at=facts.get("Created") or "",
         started_at="" if started == _CREATED_NEVER else started,
         health=(state.get("Health") or {}).get("Status", ""),
         pid=state.get("Pid", 0),

@@ -159,13 +159,15 @@ class Probes:
 
 @dataclass(frozen=True)
 class ContainerFacts:
-    """One instance: ``restarts`` since it was created; ``exit_code`` counts when it does not run."""
+    """One instance: ``restarts`` since it was ``created``, in seconds since 1970 by the host's clock, 0
+    if that is not known; ``exit_code`` counts when it does not run."""
 
     name: str
     running: bool
     restarts: int = 0
     oom_killed: bool = False
     exit_code: int = 0
+    created: float = 0.0
 
 
 @dataclass(frozen=True)

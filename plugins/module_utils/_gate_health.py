@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._evidence import (
     ContainerFacts,
@@ -62,14 +63,19 @@ def whose(case: Case) -> str:
 
 
 def container(case: Case, rule: Rule) -> Finding:
-    """Exited, restarted or out of memory: at once."""
+    """Exited, restarted or out of memory: at once.
+
+    What an instance restarted before the release began (a slot that was kept warm) is not counted.
+    """
     known = [moment.slot(case.step.new).containers for moment in case.watched]
     known = [containers for containers in known if containers]
     if not known:
         return Finding(rule, NONE)
+    began = case.baseline[0].at if case.baseline else math.inf
     first: t.Dict[t.Tuple[str, int], int] = {}
     for containers in known:
-        for name, (count, restarts) in _restarts(containers).items():
+        older = [replace(one, restarts=0) if one.created > began else one for one in containers]
+        for name, (count, restarts) in _restarts(older).items():
             first.setdefault((name, count), restarts)
     for one in known[-1]:
         count, restarts = _restarts(known[-1])[one.name]

@@ -36,6 +36,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._target import (
     parse_targets,
     probe,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._timestamp import seconds_of
 
 FULL, SMOKE = "full", "smoke"
 MOST_SMOKE = 50  # requests of our own at one look
@@ -297,4 +298,5 @@ def _facts(state: ContainerState) -> ContainerFacts:
         restarts=state.restart_count,
         oom_killed=state.oom_killed,
         exit_code=state.exit_code,
+        created=seconds_of(state.created_at) if state.created_at else 0.0,
     )

@@ -13,13 +13,13 @@ import re
 import subprocess
 import typing as t
 from dataclasses import dataclass
-from datetime import datetime
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._backup import (
     BackupError,
     Settings,
     no_space,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._timestamp import seconds_of
 
 # What restic says (0.14 to 0.18), and what that means. {r} is the repository, {d} restic's own words.
 PROBLEMS = (
@@ -224,10 +224,3 @@ def _snapshot(row: t.Mapping[str, t.Any]) -> Snapshot:
         host=row["hostname"],
         tags=tuple(row.get("tags") or ()),
     )
-
-
-def seconds_of(text: str) -> float:
-    """``2026-11-24T15:14:20.502390127+01:00`` as seconds since 1970, to the microsecond."""
-    whole = text.replace("Z", "+00:00")
-    cut = re.sub(r"\.(\d+)", lambda found: f".{found[1]:0<6.6}", whole)
-    return datetime.fromisoformat(cut).timestamp()

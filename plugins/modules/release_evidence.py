@@ -251,7 +251,12 @@ looks:
                 live: {good: 1, bad: 0, slow: 0, why: ""}
                 full: {good: 0, bad: 1, slow: 0, why: "backend-green-1: /health answers 503"}
               containers:
-                - {name: tagadodo-backend-green-1, running: true, restarts: 0, oom_killed: false, exit_code: 0}
+                - name: tagadodo-backend-green-1
+                  running: true
+                  restarts: 0
+                  oom_killed: false
+                  exit_code: 0
+                  created: 1795401420.73
           metrics: {queue length: 3.0}
           problems: []
 recent:

@@ -386,6 +386,24 @@ def test_a_container_that_falls_fails_at_once(facts: ContainerFacts, words: str)
     assert words in verdict.sentence
 
 
+def test_a_fall_between_the_start_and_the_first_look_is_seen_and_one_before_the_release_is_not() -> (
+    None
+):
+    baseline = look(0, None, users(90), step="baseline")
+
+    def with_created(seconds: float) -> t.List[Look]:
+        one = ContainerFacts("green-1", running=True, restarts=1, created=baseline.at + seconds)
+        return [
+            baseline,
+            *(look(n, slot(users(10), containers=(one,)), users(90)) for n in range(1, 21)),
+        ]
+
+    verdict = judged(with_created(1)[:2])
+    assert told(verdict) == ("fail", "release", "container")
+    assert "has restarted 1 time" in verdict.sentence
+    assert judged(with_created(-1)).kind == "pass"
+
+
 def test_containers_of_the_same_name_on_two_hosts_are_told_apart() -> None:
     two = tuple(ContainerFacts("green-1", running=True, restarts=r) for r in (0, 1))
     rounds = rounds_of(20, None, users(90))

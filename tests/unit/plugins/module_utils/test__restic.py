@@ -15,7 +15,6 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._backup import Bac
 from ansible_collections.tagadodo.deploy.plugins.module_utils._restic import (
     Restic,
     explain,
-    seconds_of,
     shown,
 )
 
@@ -68,18 +67,6 @@ def test_errors_say_what_to_change(said: str, told: str) -> None:
 )
 def test_a_password_in_an_address_is_not_shown(repository: str, seen: str) -> None:
     assert shown(repository) == seen
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("1970-01-01T00:01:00Z", 60),
-        ("1970-01-01T00:01:00.502390127Z", 60.50239),
-        ("1970-01-01T01:01:00.5+01:00", 60.5),
-    ],
-)
-def test_times_are_read(text: str, seconds: float) -> None:
-    assert seconds_of(text) == seconds
 
 
 @pytest.fixture
