@@ -15,6 +15,8 @@ from stack import Stack
 from traffic import Target, Traffic, TrafficThread
 
 LATE = 60.0  # seconds after which an answer counts as lost
+# Requests a second, and open websockets: what two stacks at once can bear besides their playbooks.
+RATE, WEBSOCKETS = 40.0, 4
 
 
 def targets(stack: Stack) -> list[Target]:
@@ -31,9 +33,16 @@ def targets(stack: Stack) -> list[Target]:
     ]
 
 
-def load(stack: Stack, seconds: float = 1200) -> TrafficThread:
+def load(stack: Stack, seconds: float = 1200, rate: float = RATE) -> TrafficThread:
     """Clients that keep asking. On a machine at its limit answers are late; a lost one never comes."""
-    traffic = Traffic(targets(stack), ca=str(stack.ca_file), seconds=seconds, timeout=LATE)
+    traffic = Traffic(
+        targets(stack),
+        ca=str(stack.ca_file),
+        seconds=seconds,
+        rate=rate,
+        websockets=WEBSOCKETS,
+        timeout=LATE,
+    )
     return TrafficThread(traffic)
 
 

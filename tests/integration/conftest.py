@@ -1,4 +1,4 @@
-"""Fixtures: one installation for each test module, removed afterwards whatever happened."""
+"""Fixtures: installations, removed afterwards whatever happened."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pathlib
 import typing as t
 
 import pytest
-from described import services_with
+from described import QUICK, set_up
 from stack import Stack
 
 REGISTRY = os.environ.get("REGISTRY", "")
@@ -21,20 +21,36 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 @pytest.fixture(scope="module")
 def empty(work: pathlib.Path, request: pytest.FixtureRequest) -> t.Iterator[Stack]:
     """An installation that nothing was done to yet. Its name is unique to this process and module."""
+    module = request.module.__name__.removeprefix("test_").replace("_", "")[:8]
+    yield from _installation(module, work)
+
+
+def _installation(purpose: str, work: pathlib.Path) -> t.Iterator[Stack]:
     if not REGISTRY:
         pytest.fail("REGISTRY is not set: run these tests with ./scripts/test")
-    module = request.module.__name__.removeprefix("test_").replace("_", "")[:8]
-    stack = Stack(name=f"tdt{os.getpid()}{module}", registry=REGISTRY, work=work)
+    stack = Stack(name=f"tdt{os.getpid()}{purpose}", registry=REGISTRY, work=work)
     try:
         yield stack
     finally:
         stack.destroy()
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Stack]:
+    """One installation for all modules that a worker runs and that ask for ``stack``: setting one up takes
+    longer than most tests."""
+    yield from _installation("shared", tmp_path_factory.mktemp("shared"))
+
+
 @pytest.fixture(scope="module")
-def stack(empty: Stack) -> Stack:
-    """An installation that site.yml set up, with version 1.0.0 live. Nobody uses it yet, so nothing is
-    watched; what is released next has the settings of ``inventories/dev`` or the test's own."""
-    run = empty.play("site", services=services_with(bake=0, min_ready=1))
-    assert run.code == 0, run.output
-    return empty
+def stack(shared: Stack) -> Stack:
+    """An installation with version 1.0.0 live, as site.yml leaves it, whatever was tested on it before.
+    What is released next has the settings of ``inventories/dev`` or the test's own."""
+    shared.extra.clear()
+    if not shared.config_dir.exists():
+        return set_up(shared)
+    run = shared.play("deploy", "-e", "version=1.0.0", services=QUICK)
+    if run.code != 0:  # a test has failed and left it broken
+        shared.destroy()
+        return set_up(shared)
+    return shared

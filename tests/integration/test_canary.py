@@ -10,7 +10,7 @@ import typing as t
 
 import docker
 import pytest
-from clients import live_version, load, lost_requests
+from clients import RATE, live_version, load, lost_requests
 from described import services_with
 from stack import ROOT, Run, Stack
 
@@ -222,7 +222,8 @@ def test_nobody_can_be_told_when_nothing_is_released(canary: Stack) -> None:
 
 def test_releases_of_an_application_with_usual_errors_pass(canary: Stack) -> None:
     """One percent of its answers are errors, in each release."""
-    with load(canary, seconds=90.0 * (IDENTICAL + 1)):
+    rate = 150 if IDENTICAL > 1 else RATE
+    with load(canary, seconds=90.0 * (IDENTICAL + 1), rate=rate):
         for number in range(IDENTICAL + 1):
             env = {"FAULT_ERROR_PERCENT": 1, "RELEASE": str(number)}
             run = deploy(canary, "1.1.0", env=env, **GATE)

@@ -210,7 +210,7 @@ def test_no_line_of_the_log_was_missed_or_counted_twice(canary: Stack) -> None:
     )
     logged = sum(first < at <= last for at in times(log_of(canary).parent))
     assert counted == pytest.approx(logged, rel=0.01)
-    assert counted > 1000
+    assert counted > 300
 
 
 def times(folder: pathlib.Path) -> t.Iterator[float]:

@@ -26,9 +26,11 @@ ALL = (
     "  backend 100 %",
     "TASK [Record the success, and stop",
 )
-EVERYDAY = (ALL[8], ALL[11])
+FIRST_SHARE, ALL_TRAFFIC = ALL[8], ALL[11]
 POINTS, ROLLED_BACK = (
-    (ALL, EVERYDAY) if os.environ.get("KILL") == "all" else (EVERYDAY, EVERYDAY[:1])
+    (ALL, (FIRST_SHARE, ALL_TRAFFIC))
+    if os.environ.get("KILL") == "all"
+    else ((FIRST_SHARE,), (ALL_TRAFFIC,))
 )
 VERSIONS = ("1.1.0", "1.0.0")
 

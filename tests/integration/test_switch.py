@@ -27,7 +27,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import (
 
 API, ADMIN = "api.localhost", "admin.localhost"
 COUNT, PORT = 5, 3000
-CHANGING = 20  # seconds
+CHANGING = 10  # seconds
 AT_ONCE = 1.0  # seconds; an instance that does not run costs three
 PLAYBOOK = [
     {
@@ -198,7 +198,7 @@ def load(site: Site) -> TrafficThread:
         Target("get", f"{url}/version", "api", here),
         Target("post", f"{url}/visits", "api", here, executions="executions"),
     ]
-    return TrafficThread(Traffic(targets, ca=str(site.stack.ca_file), seconds=600, rate=200))
+    return TrafficThread(Traffic(targets, ca=str(site.stack.ca_file), seconds=600, rate=100))
 
 
 def nothing_went_wrong(site: Site, clients: TrafficThread, since: float) -> None:
