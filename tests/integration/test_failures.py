@@ -71,10 +71,21 @@ def test_one_that_crashes_with_all_traffic_is_taken_back(impatient: Stack) -> No
     assert all(set(second["versions"]) == {"1.0.0"} for second in last)
 
 
-# One that the argument specification knows, and one that only the service's own check does.
 MISTAKES: dict[str, tuple[dict[str, t.Any], str]] = {
     "missing image": ({"image": None}, "services.backend.image: missing"),
+    "port out of range": (
+        {"port": 70000},
+        "services.backend.port: 70000 is not between 1 and 65535",
+    ),
+    "share over 100": (
+        {"canary": {"shares": [10, 150]}},
+        "services.backend.canary.shares: 150 is not between 1 and 100",
+    ),
     "unknown strategy": ({"strategy": "yolo"}, "value of strategy must be one of"),
+    "two services with one hostname": (
+        {"hostnames": ["admin.localhost"]},
+        "admin.localhost already belongs to services.backend",
+    ),
 }
 
 
