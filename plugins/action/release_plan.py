@@ -168,6 +168,7 @@ def _plans(
             service.settings["version"],
             release,
             first_only=args["kind"] == "first",
+            asked=bool(args["version"]),
         )
         for service in select_services(described, args["only"], args["version"])
     ]

@@ -249,7 +249,9 @@ def _release_reasons(
 ) -> t.Iterator[str]:
     current = live_container(fleet, service, live)
     if current is None:
-        yield "nothing is live"
+        known = fleet.live_record(service.name)
+        was = known is not None and known["image"] == image
+        yield "it was live, and nothing runs" if was else "nothing is live"
         return
     if current["version"] != version:
         yield f"version {current['version']} → {version}"
@@ -323,12 +325,15 @@ def plan_deploy(
     version: str,
     release: str,
     first_only: bool = False,
+    asked: bool = False,
 ) -> ServicePlan:
     """Plan making ``version`` of ``service`` live.
 
     Args:
         release: name of this release.
-        first_only: leave a service alone that has any live release (site.yml).
+        first_only: leave a service alone that has any live release (site.yml). Where nothing runs and
+            the ledger knows what was live (after ``restore.yml``), that is released again.
+        asked: whether this very version was asked for.
     """
     live = fleet.live_slot(service.name)
     current = live_container(fleet, service, live)
@@ -338,7 +343,11 @@ def plan_deploy(
         )
     _check_reachable(fleet, service)
     _check_no_rollback(fleet, service)
-    image = resolve_image(fleet, service, platform, version)
+    was_live = fleet.live_record(service.name) if first_only and not asked else None
+    if was_live:
+        version, image = str(was_live["version"]), str(was_live["image"])
+    else:
+        image = resolve_image(fleet, service, platform, version)
     unfinished = fleet.unfinished(service.name)
     if unfinished and _goes_on(fleet, service, image, unfinished):
         return _resumed(fleet, service, live, current, image, unfinished)

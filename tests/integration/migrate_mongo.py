@@ -168,6 +168,26 @@ class Migrating:
             migration.main()
         return _answer(output.getvalue())
 
+    def play(self, image: str, hosts: t.Sequence[str], folder: pathlib.Path) -> None:
+        """The module in a play over hosts, one after the other (``serial: 1``)."""
+        here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        inventory = {"all": {"hosts": dict.fromkeys(hosts, here)}}
+        given = self.on("{{ inventory_hostname }}")._given(image)
+        task = {"name": "Migrate", "tagadodo.deploy.migration": given}
+        play = {
+            "name": "Migrate",
+            "hosts": "all",
+            "gather_facts": False,
+            "serial": 1,
+            "tasks": [task],
+        }
+        for name, content in (("hosts.yml", inventory), ("play.yml", [play])):
+            (folder / name).write_text(yaml.safe_dump(content))
+        program = pathlib.Path(sys.executable).parent / "ansible-playbook"
+        command = [str(program), "-i", str(folder / "hosts.yml"), str(folder / "play.yml")]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
     def apply(self, image: str) -> None:
         """What is in the image, without the module: nobody's own."""
         command = ["node_modules/.bin/migrate-mongo", "up"]

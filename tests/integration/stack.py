@@ -89,6 +89,8 @@ class Stack:
     Attributes:
         name: prefix of everything it makes; all of it is gone after ``destroy``.
         registry: where the example's images and the stand-ins are, ``host:port``.
+        engine: the container engine of its host.
+        host_variables: of the inventory, where its host is another than this machine.
     """
 
     name: str
@@ -99,6 +101,8 @@ class Stack:
     http_port: int = field(default_factory=free_port)
     control_port: int = field(default_factory=free_port)
     extra: dict[str, t.Any] = field(default_factory=dict)
+    engine: t.Any = field(default_factory=docker.from_env)
+    host_variables: t.Callable[[], dict[str, t.Any]] = dict
 
     @property
     def variables(self) -> dict[str, t.Any]:
@@ -193,12 +197,22 @@ class Stack:
         overlay = self.work / "overlay.json"
         overlay.write_text(json.dumps({**self.variables, **extra}))
         path = pathlib.Path(sys.executable).parent / program
-        return [str(path), "-i", "inventories/dev", "-e", f"@{overlay}", *arguments]
+        inventories = ["-i", "inventories/dev", *self._other_host()]
+        return [str(path), *inventories, "-e", f"@{overlay}", *arguments]
+
+    def _other_host(self) -> list[str]:
+        """An inventory that says what is different about the host of ``inventories/dev``."""
+        variables = self.host_variables()
+        if not variables:
+            return []
+        inventory = self.work / "host.json"
+        inventory.write_text(json.dumps({"all": {"hosts": {"dev": variables}}}))
+        return ["-i", str(inventory)]
 
     def containers(self) -> dict[str, t.Any]:
         """Every container of this installation by its name without the prefix."""
         prefix = f"{self.name}-"
-        found = docker.from_env().containers.list(all=True, filters={"name": f"^/?{prefix}"})
+        found = self.engine.containers.list(all=True, filters={"name": f"^/?{prefix}"})
         return {c.name.removeprefix(prefix): c for c in found}
 
     def running(self, service: str, slot: str) -> list[str]:
@@ -225,7 +239,7 @@ class Stack:
 
     def snapshot(self) -> dict[str, t.Any]:
         """What a check must not change: containers, files, ledger, images."""
-        client = docker.from_env()
+        client = self.engine
         files = {
             str(path): (path.lstat().st_mtime_ns, path.lstat().st_size, path.lstat().st_mode)
             for base in (self.state_dir, self.config_dir)
@@ -246,7 +260,7 @@ class Stack:
 
     def destroy(self) -> None:
         """Remove every container, volume, network, directory of this installation."""
-        client = docker.from_env()
+        client = self.engine
         for container in self.containers().values():
             container.remove(force=True, v=True)
         for volume in client.volumes.list(filters={"name": self.name}):

@@ -140,6 +140,16 @@ def test_two_at_once_run_each_migration_once(service: Migrating, images: dict[st
     assert service.runs() == ["began", "ended"]
 
 
+def test_a_play_over_three_hosts_one_after_the_other_runs_each_migration_once(
+    service: Migrating, images: dict[str, str], tmp_path: pathlib.Path
+) -> None:
+    hosts = ("one", "two", "three")
+    service.play(images["slow"], hosts, tmp_path)
+    assert service.runs() == ["began", "ended"]
+    applied = {host: len(service.on(host).record()["applied"]) for host in hosts}
+    assert applied == {"one": 4, "two": 0, "three": 0}
+
+
 def test_a_lease_whose_holder_was_killed_is_taken_over(
     service: Migrating, images: dict[str, str]
 ) -> None:

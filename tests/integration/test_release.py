@@ -172,6 +172,18 @@ def test_a_warm_slot_makes_a_rollback_start_nothing(stack: Stack) -> None:
     ]
 
 
+def test_site_starts_what_was_live_where_no_instance_is_left(stack: Stack) -> None:
+    """As after restore.yml on a new machine, which brings back the ledger; the description is ahead of it."""
+    before = live_version(stack)
+    stack.extra["services"] = described(min_ready=0, bake=0, drain=1, version="1.1.0")
+    for name, container in stack.containers().items():
+        if name.startswith(("backend-", "frontend-")):
+            container.remove(force=True)
+    run = stack.play("site")
+    assert run.code == 0, run.output
+    assert before == live_version(stack) == "1.0.0"
+
+
 def test_rollback_to_nowhere_is_refused(stack: Stack) -> None:
     run = stack.play("rollback", "-e", "version=7.7.7")
     assert run.code != 0

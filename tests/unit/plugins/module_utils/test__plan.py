@@ -213,6 +213,20 @@ def test_site_leaves_a_live_release_alone_whatever_its_version() -> None:
     assert (plan.action, plan.version) == ("keep", "1.0.0")
 
 
+def test_site_starts_what_was_live_where_nothing_runs_unless_another_version_is_asked_for() -> None:
+    """As after restore.yml on a new machine; the description may name an older version."""
+    lost = fleet(host(containers=(), releases={"backend": LEDGER}))
+
+    def site(version: str, asked: bool = False) -> ServicePlan:
+        return plan_deploy(lost, service(), PLATFORM, version, "r9", first_only=True, asked=asked)
+
+    plan = site("1.0.0")
+    was = LEDGER[0]
+    assert (plan.action, plan.version, plan.image) == ("release", was["version"], was["image"])
+    assert plan.reasons == ("it was live, and nothing runs",)
+    assert site("1.1.0", asked=True).image == NEW
+
+
 @pytest.mark.parametrize(
     ("hosts", "told"),
     [

@@ -1,0 +1,151 @@
+"""A Debian host of its own: systemd, sshd and a container engine, in a container of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import pathlib
+import subprocess
+import time
+import typing as t
+from dataclasses import dataclass
+
+import docker
+
+IMAGE = "tagadodo/testhost:debian12-docker"
+REGISTRY_CONTAINER = "tagadodo-registry"
+REGISTRY = "127.0.0.1:5000"  # leads to that registry, inside
+DOCKER = "/usr/bin/docker"
+# --privileged fails where this machine is a container itself, for want of SYS_RESOURCE.
+RIGHTS = (
+    "--cap-add=ALL",
+    "--cap-drop=SYS_RESOURCE",
+    "--security-opt=seccomp=unconfined",
+    "--security-opt=apparmor=unconfined",
+    "--security-opt=systempaths=unconfined",
+    "--device-cgroup-rule=a *:* rwm",
+    "--cgroupns=host",
+    "--volume=/sys/fs/cgroup:/sys/fs/cgroup",
+    "--tmpfs=/run",
+    "--tmpfs=/run/lock",
+)
+# The engine also listens where tests can ask it.
+SOCKET_UNIT = "[Socket]\nListenStream={socket}\n"
+START_TIMEOUT = 60  # seconds
+
+
+def run(*command: str, **options: t.Any) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    assert done.returncode == 0, (command, done.stdout, done.stderr)
+    return str(done.stdout)
+
+
+@dataclass
+class Host:
+    """One host, reached by ssh.
+
+    Attributes:
+        name: of its container, its volume and its network.
+        work: directory of its key; tests reach its engine by a socket in it.
+        shared: directories that it has under the same path as this machine.
+        port: published on 127.0.0.1, the same inside and outside.
+    """
+
+    name: str
+    work: pathlib.Path
+    shared: t.Sequence[pathlib.Path]
+    port: int
+
+    def start(self) -> None:
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self._key))
+        unit = self.work / "docker.socket.conf"
+        unit.write_text(SOCKET_UNIT.format(socket=self._socket))
+        unit.chmod(0o644)
+        run(DOCKER, "network", "create", self.name)
+        run(DOCKER, "network", "connect", self.name, REGISTRY_CONTAINER)
+        folders = [f"--volume={folder}:{folder}" for folder in (self.work, *self.shared)]
+        run(
+            *(DOCKER, "run", "--detach", f"--name={self.name}", f"--hostname={self.name}"),
+            *(f"--network={self.name}", "--publish=127.0.0.1::22"),
+            f"--publish=127.0.0.1:{self.port}:{self.port}",
+            f"--env=REGISTRY_ADDRESS={REGISTRY_CONTAINER}:5000",
+            *(*RIGHTS, f"--volume={self.name}:/var/lib/docker", *folders),
+            f"--volume={unit}:/etc/systemd/system/docker.socket.d/tests.conf:ro",
+            *(IMAGE, "/sbin/init"),
+        )
+        run(
+            *(DOCKER, "exec", "--interactive", self.name, "sh", "-c"),
+            "cat > /root/.ssh/authorized_keys",
+            input=self._key.with_suffix(".pub").read_text(),
+        )
+        self._wait()
+
+    @property
+    def variables(self) -> dict[str, t.Any]:
+        """Of the inventory."""
+        options = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+        return {
+            "ansible_connection": "ssh",
+            "ansible_host": "127.0.0.1",
+            "ansible_port": self._ssh_port(),
+            "ansible_user": "root",
+            "ansible_ssh_private_key_file": str(self._key),
+            "ansible_ssh_common_args": f"{options} -o ConnectTimeout=5 -o ServerAliveInterval=5",
+            "ansible_python_interpreter": "/usr/bin/python3",
+            # nginx listens for the port that is published.
+            "deploy_listen_address": "0.0.0.0",
+        }
+
+    @functools.cached_property
+    def engine(self) -> t.Any:
+        return docker.DockerClient(base_url=f"unix://{self._socket}", timeout=120)
+
+    def restart_engine(self) -> None:
+        run(DOCKER, "exec", self.name, "systemctl", "restart", "docker.service")
+        self._wait()
+
+    def lose(self) -> None:
+        """As by a power cut."""
+        run(DOCKER, "kill", self.name)
+
+    def come_back(self) -> None:
+        run(DOCKER, "start", self.name)
+        self._wait()
+
+    def remove(self) -> None:
+        for command in (
+            ("rm", "--force", "--volumes", self.name),
+            ("volume", "rm", "--force", self.name),
+            ("network", "disconnect", "--force", self.name, REGISTRY_CONTAINER),
+            ("network", "rm", self.name),
+        ):
+            subprocess.run([DOCKER, *command], capture_output=True, check=False)
+
+    @property
+    def _key(self) -> pathlib.Path:
+        return self.work / "id"
+
+    @property
+    def _socket(self) -> pathlib.Path:
+        return self.work / "docker.sock"
+
+    def _ssh_port(self) -> int:
+        # Another one each time the container starts.
+        return int(run(DOCKER, "port", self.name, "22/tcp").splitlines()[0].rpartition(":")[2])
+
+    def _wait(self) -> None:
+        """Until systemd has started everything, and the engine answers."""
+        deadline = time.monotonic() + START_TIMEOUT
+        while not (self._is_up() and self._engine_answers()):
+            assert time.monotonic() < deadline, f"{self.name} has not started"
+            time.sleep(0.5)
+
+    def _is_up(self) -> bool:
+        command = [DOCKER, "exec", self.name, "systemctl", "is-system-running"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.stdout.strip() in ("running", "degraded")
+
+    def _engine_answers(self) -> bool:
+        with contextlib.suppress(docker.errors.DockerException, OSError):
+            return bool(docker.DockerClient(base_url=f"unix://{self._socket}", timeout=5).ping())
+        return False
