@@ -13,6 +13,8 @@ BUILD=$ROOT/build
 LOGS=$BUILD/logs
 VENV=$ROOT/.venv
 export STARTED=${STARTED:-$EPOCHSECONDS}
+# Python keeps what it has compiled, whatever the environment says: every module would compile it again.
+unset PYTHONDONTWRITEBYTECODE
 mkdir -p "$LOGS"
 
 # A progress line: seconds since the script started, then what is happening.
