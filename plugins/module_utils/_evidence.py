@@ -159,8 +159,11 @@ class Probes:
 
 @dataclass(frozen=True)
 class ContainerFacts:
-    """One instance: ``restarts`` since it was ``created``, in seconds since 1970 by the host's clock, 0
-    if that is not known; ``exit_code`` counts when it does not run."""
+    """One instance: ``restarts`` since it was ``created``; ``exit_code`` counts when it does not run.
+
+    ``created`` and ``started`` (the last time) are in seconds since 1970 by the host's clock, 0 where
+    that is not known.
+    """
 
     name: str
     running: bool
@@ -168,6 +171,7 @@ class ContainerFacts:
     oom_killed: bool = False
     exit_code: int = 0
     created: float = 0.0
+    started: float = 0.0
 
 
 @dataclass(frozen=True)

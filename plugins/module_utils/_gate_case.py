@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._evidence import (
     OTHERS,
     Histogram,
     Look,
     Probes,
+    SlotCounts,
     SlotLook,
     latency_bucket,
     quantile,
@@ -173,6 +174,17 @@ class Moment:
         probes = (self.slot(slot).probes.get(kind, Probes()) for kind in kinds)
         return [one for one in probes if one.good or one.bad]
 
+    def follows_a_restart(self, before: Moment) -> bool:
+        """Whether all instances of both slots were started since the look ``before``: the host or its
+        engine was."""
+        slots = [self.slot(name).containers for name in self.slots]
+        started = [one.running and one.started > before.at for slot in slots for one in slot]
+        return len(slots) > 1 and all(slots) and all(started)
+
+    def without_requests(self) -> Moment:
+        slots = {name: replace(one, counts=SlotCounts()) for name, one in self.slots.items()}
+        return replace(self, slots=slots)
+
 
 Moments = t.Sequence[Moment]
 Latencies = t.Dict[str, t.Dict[int, int]]
@@ -209,6 +221,8 @@ def over_all(routes: t.Mapping[str, Histogram]) -> Histogram:
 class Case:
     """Everything known when a step is judged.
 
+    What users got while the host or its engine was started again says nothing about a release.
+
     Attributes:
         baseline: moments before traffic moved, which serve as comparison only.
         watched: moments of the release, of any step.
@@ -227,7 +241,11 @@ class Case:
     def of(
         cls, rounds: t.Sequence[Look], service: str, step: Step, now: float, warmup: float
     ) -> Case:
-        moments = tuple(Moment.of(one, service, (step.old, step.new)) for one in rounds)
+        seen = [Moment.of(one, service, (step.old, step.new)) for one in rounds]
+        moments = tuple(
+            now.without_requests() if before and now.follows_a_restart(before) else now
+            for before, now in zip((None, *seen), seen)
+        )
         return cls(
             baseline=tuple(one for one in moments if one.step == BASELINE),
             watched=tuple(

@@ -291,6 +291,10 @@ def _probes_of(target: Target) -> t.Iterator[t.Tuple[str, Target]]:
     yield FULL, replace(target, paths={FULL: target.paths[FULL]})
 
 
+def _seconds(text: str) -> float:
+    return seconds_of(text) if text else 0.0
+
+
 def _facts(state: ContainerState) -> ContainerFacts:
     return ContainerFacts(
         name=state.name,
@@ -298,5 +302,6 @@ def _facts(state: ContainerState) -> ContainerFacts:
         restarts=state.restart_count,
         oom_killed=state.oom_killed,
         exit_code=state.exit_code,
-        created=seconds_of(state.created_at) if state.created_at else 0.0,
+        created=_seconds(state.created_at),
+        started=_seconds(state.started_at),
     )

@@ -257,6 +257,7 @@ looks:
                   oom_killed: false
                   exit_code: 0
                   created: 1795401420.73
+                  started: 1795401421.02
           metrics: {queue length: 3.0}
           problems: []
 recent:

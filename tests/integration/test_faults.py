@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import threading
@@ -225,9 +226,9 @@ def _asked(after: str, version: str) -> tuple[str, ...]:
 
 def _told(status: Run, version: str) -> str:
     """What the status says of the newest release of a version."""
-    lines = [line for line in status.output.splitlines() if f"  backend  {version}" in line]
-    newest = next((line for line in lines if line[:8].isdigit()), "")
-    return newest.rpartition(version)[2].strip().partition(":")[0] or "nothing"
+    row = rf"^\d{{8}}-\S+ +backend +{re.escape(version)} +([^:\n]+)"
+    found = re.search(row, status.output, re.MULTILINE)
+    return found[1].strip() if found else "nothing"
 
 
 def _outcome(run: Run) -> str:

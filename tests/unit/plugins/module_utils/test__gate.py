@@ -404,6 +404,22 @@ def test_a_fall_between_the_start_and_the_first_look_is_seen_and_one_before_the_
     assert judged(with_created(-1)).kind == "pass"
 
 
+@pytest.mark.parametrize(("old_started", "kind"), [(1.0, "watch"), (-1.0, "fail")])
+def test_errors_while_the_host_was_started_again_are_not_the_releases(
+    old_started: float, kind: str
+) -> None:
+    """Both slots began anew since the look before; where only the new one did, it is to blame."""
+    last = HEALTHY[5]
+
+    def again(name: str, started: float, counts: SlotCounts) -> SlotLook:
+        facts = ContainerFacts(name, running=True, started=last.at + started)
+        return slot(counts, containers=(facts,))
+
+    broken = again("green-1", 1.0, users(100, 60))
+    rounds = after(HEALTHY[:6], lambda n: look(n, broken, again("blue-1", old_started, users(90))))
+    assert judged(rounds).kind == kind
+
+
 def test_containers_of_the_same_name_on_two_hosts_are_told_apart() -> None:
     two = tuple(ContainerFacts("green-1", running=True, restarts=r) for r in (0, 1))
     rounds = rounds_of(20, None, users(90))
