@@ -31,6 +31,8 @@ RIGHTS = (
 )
 # The engine also listens where tests can ask it.
 SOCKET_UNIT = "[Socket]\nListenStream={socket}\n"
+# As the docker role sets it up.
+DAEMON = '{"live-restore": true}\n'
 START_TIMEOUT = 60  # seconds
 
 
@@ -58,9 +60,9 @@ class Host:
 
     def start(self) -> None:
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self._key))
-        unit = self.work / "docker.socket.conf"
+        unit, daemon = self.work / "docker.socket.conf", self.work / "daemon.json"
         unit.write_text(SOCKET_UNIT.format(socket=self._socket))
-        unit.chmod(0o644)
+        daemon.write_text(DAEMON)
         run(DOCKER, "network", "create", self.name)
         run(DOCKER, "network", "connect", self.name, REGISTRY_CONTAINER)
         folders = [f"--volume={folder}:{folder}" for folder in (self.work, *self.shared)]
@@ -71,6 +73,7 @@ class Host:
             f"--env=REGISTRY_ADDRESS={REGISTRY_CONTAINER}:5000",
             *(*RIGHTS, f"--volume={self.name}:/var/lib/docker", *folders),
             f"--volume={unit}:/etc/systemd/system/docker.socket.d/tests.conf:ro",
+            f"--volume={daemon}:/etc/docker/daemon.json:ro",
             *(IMAGE, "/sbin/init"),
         )
         run(
