@@ -95,6 +95,9 @@ def _undoing(plan: ServicePlan) -> t.Iterator[str]:
 def _releasing(plan: ServicePlan, judging: t.Sequence[Judging]) -> t.Iterator[str]:
     settings, steps = plan.service.settings, plan.steps
     yield f"  pull    {plan.image}"
+    if settings["backup"]["before_release"] != "never":
+        hours = settings["backup"]["max_age"]
+        yield f"  backup  the data{f', unless that was done in the last {hours} h' if hours else ''}"
     if settings.get("migrations"):
         yield "  migrate what is pending, once, from the new image"
     yield f"  start   {_instances(steps[0].new, settings['instances'])} in {plan.slot}"

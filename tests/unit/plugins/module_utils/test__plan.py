@@ -514,6 +514,19 @@ def test_the_plan_shows_no_secret_and_says_each_step() -> None:
     assert given["steps"][0]["back"]["shares"] == {"backend": {"green": 0}}
 
 
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        ({}, ""),
+        ({"before_release": "always"}, ", unless that was done in the last 24 h"),
+        ({"before_release": "always", "max_age": 0}, ""),
+    ],
+)
+def test_the_plan_says_that_data_is_backed_up_before(asked: dict[str, object], line: str) -> None:
+    lines = [one for one in describe(deploy(fleet(), backup=asked)) if one.startswith("  backup")]
+    assert lines == ([f"  backup  the data{line}"] if asked else [])
+
+
 def test_started_slots_are_what_the_instances_module_takes() -> None:
     given = steps(fleet(), [deploy(fleet())], PLATFORM, ENDPOINT)
     slot = Slot.parse(given["steps"][0]["start"][0], {})
