@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import socket
 import time
 import typing as t
 import uuid
 
+from ansible import constants as C
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -18,9 +20,12 @@ from ansible_collections.tagadodo.deploy.plugins.plugin_utils._process import (
     has_ended,
     name_process,
 )
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._turn import Turn
 
 POLL = 2.0  # seconds between two tries
 TELL = 15.0  # seconds between two lines about waiting
+GRACE = 60  # seconds in which the last work of a dead run ends
+MARGIN = 120  # seconds that asking a host may take
 
 Data = t.Dict[str, t.Any]
 
@@ -42,12 +47,28 @@ class ActionModule(ActionBase):
             # This is a fork of the program that was typed, made for this task.
             "process": name_process(os.getppid()),
         }
-        result.update(self._take(arguments, host, variables))
+        result.update(self._take_in_turn(arguments, host, variables))
         if result.get("taken_over"):
             Display().warning(f"{host}: took over the lock of a dead run: {result['taken_over']}")
         for problem in result.get("damaged", ()):
             Display().warning(f"{host}: {problem}")
         return result
+
+    def _take_in_turn(self, arguments: Data, host: str, variables: Data) -> Data:
+        """Take the lock of the first host before those of the others; a check takes none."""
+        if self._task.check_mode:
+            return self._take(arguments, host, variables)
+        hosts = variables.get("ansible_play_hosts_all") or [host]
+        turn = Turn(pathlib.Path(C.DEFAULT_LOCAL_TMP), self._task._uuid, host, hosts)
+        problem = turn.wait(int(arguments.get("lock_wait") or 0) + GRACE + MARGIN)
+        if problem:
+            return {"failed": True, "msg": f"not asked, as the first host refused; {problem}"}
+        answer: Data = {"failed": True, "msg": "the host cannot be reached"}
+        try:
+            answer = self._take(arguments, host, variables)
+        finally:
+            turn.done(str(answer.get("msg", "")) if answer.get("failed") else "")
+        return answer
 
     def _take(self, arguments: Data, host: str, variables: Data) -> Data:
         deadline = time.monotonic() + int(arguments.get("lock_wait") or 0)
@@ -61,7 +82,7 @@ class ActionModule(ActionBase):
                 arguments["dead"] = [*arguments.get("dead", ()), holder["token"]]
                 continue
             # Nobody need be asked for more time to see the last work of a dead run end.
-            grace = 0 if holder["token"] not in arguments.get("dead", ()) else 60
+            grace = 0 if holder["token"] not in arguments.get("dead", ()) else GRACE
             if time.monotonic() >= deadline + grace:
                 return t.cast(Data, answer)
             if time.monotonic() - told >= TELL:
