@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return self._take(arguments, host, variables)
         hosts = variables.get("ansible_play_hosts_all") or [host]
-        turn = Turn(pathlib.Path(C.DEFAULT_LOCAL_TMP), self._task._uuid, host, hosts)
+        turn = Turn(pathlib.Path(vars(C)["DEFAULT_LOCAL_TMP"]), self._task._uuid, host, hosts)
         problem = turn.wait(int(arguments.get("lock_wait") or 0) + GRACE + MARGIN)
         if problem:
             return {"failed": True, "msg": f"not asked, as the first host refused; {problem}"}
