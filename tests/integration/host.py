@@ -11,24 +11,11 @@ import typing as t
 from dataclasses import dataclass
 
 import docker
+from testhost import IMAGE, RIGHTS
 
-IMAGE = "tagadodo/testhost:debian12-docker"
 REGISTRY_CONTAINER = "tagadodo-registry"
 REGISTRY = "127.0.0.1:5000"  # leads to that registry, inside
 DOCKER = "/usr/bin/docker"
-# --privileged fails where this machine is a container itself, for want of SYS_RESOURCE.
-RIGHTS = (
-    "--cap-add=ALL",
-    "--cap-drop=SYS_RESOURCE",
-    "--security-opt=seccomp=unconfined",
-    "--security-opt=apparmor=unconfined",
-    "--security-opt=systempaths=unconfined",
-    "--device-cgroup-rule=a *:* rwm",
-    "--cgroupns=host",
-    "--volume=/sys/fs/cgroup:/sys/fs/cgroup",
-    "--tmpfs=/run",
-    "--tmpfs=/run/lock",
-)
 # The engine also listens where tests can ask it.
 SOCKET_UNIT = "[Socket]\nListenStream={socket}\n"
 # As the docker role sets it up.

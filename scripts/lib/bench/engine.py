@@ -11,24 +11,12 @@ import time
 import typing as t
 from dataclasses import dataclass
 
+from testhost import IMAGE, RIGHTS
+
 from bench.shell import CommandFailed, run
 
-HOST_IMAGE = "tagadodo/testhost:debian12-docker"
 START_TIMEOUT = 30  # seconds
 
-# What an engine needs that runs in a container. SYS_RESOURCE is missing where this machine is a
-# container itself, so --privileged would fail there.
-_RIGHTS = (
-    "--cap-add=ALL",
-    "--cap-drop=SYS_RESOURCE",
-    "--security-opt=seccomp=unconfined",
-    "--security-opt=apparmor=unconfined",
-    "--security-opt=systempaths=unconfined",
-    "--device-cgroup-rule=a *:* rwm",
-    "--cgroupns=host",
-    "--volume=/sys/fs/cgroup:/sys/fs/cgroup",
-    "--tmpfs=/run",
-)
 # Its own networks keep clear of those it has to reach: the installation's and the registry's.
 _NETWORKS = ("--bip=10.253.0.1/24", "--default-address-pool=base=10.252.0.0/16,size=24")
 
@@ -75,10 +63,10 @@ def apart(name: str, *options: str, folder: str) -> t.Iterator[Engine]:
             "--detach",
             "--name",
             name,
-            *_RIGHTS,
+            *RIGHTS,
             *storage,
             *options,
-            HOST_IMAGE,
+            IMAGE,
             *daemon,
         )
         _wait_for(engine)
