@@ -93,14 +93,16 @@ def canary(empty: Stack, host: Host) -> t.Iterator[Stack]:
         REGISTRY,
         lambda: host.variables,
     )
-    set_up(empty)
     services = services_with(strategy="canary", bake=5, min_ready=1)
     services["backend"]["canary"] = {"shares": [30, 100], "minimum": 8, "maximum": 60}
-    empty.extra["services"] = services
     TABLE.parent.mkdir(exist_ok=True)
     TABLE.write_text(HEAD)
-    yield empty
-    empty.engine, empty.registry, empty.host_variables = here, registry, dict
+    try:
+        set_up(empty)
+        empty.extra["services"] = services
+        yield empty
+    finally:
+        empty.engine, empty.registry, empty.host_variables = here, registry, dict
 
 
 Mend = t.Callable[[], object]
