@@ -1,13 +1,12 @@
 # Copyright (c) 2026, Taga Dodo deploy contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What restic says, in one line that says what to change; and a repository on this machine, if restic is here."""
+"""What restic says, in one line that says what to change; and a repository on this machine."""
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
-import shutil
 
 import pytest
 
@@ -17,8 +16,6 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._restic import (
     explain,
     shown,
 )
-
-here = pytest.mark.skipif(not shutil.which("restic"), reason="restic is not installed")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +86,6 @@ def settings(tmp_path: pathlib.Path) -> Settings:
     )
 
 
-@here
 def test_a_repository_is_made_filled_read_and_tidied(
     settings: Settings, tmp_path: pathlib.Path
 ) -> None:
@@ -111,7 +107,6 @@ def test_a_repository_is_made_filled_read_and_tidied(
     assert (tmp_path / "back/manifest.json").read_text() == "second"
 
 
-@here
 def test_another_projects_snapshots_are_not_ours(
     settings: Settings, tmp_path: pathlib.Path
 ) -> None:
