@@ -211,9 +211,10 @@ def test_a_run_of_another_machine_is_taken_over_after_its_time(watched: Stack) -
 def test_a_run_that_lost_its_lock_stops_and_moves_nothing(watched: Stack) -> None:
     with watched.started("deploy", "-e", "version=1.1.0", "-e", "service=backend") as slow:
         until("PLAN", slow)
-        os.killpg(slow.pid, signal.SIGSTOP)
+        # Alone: a worker that is just leaving the group would stop with it and not go on with it.
+        os.kill(slow.pid, signal.SIGSTOP)
         lock_by(watched, silent=0)
-        os.killpg(slow.pid, signal.SIGCONT)
+        os.kill(slow.pid, signal.SIGCONT)
         output, _nothing = slow.communicate()
     (watched.state_dir / "lock/holder.json").unlink()
     assert slow.returncode != 0
