@@ -69,12 +69,6 @@ options:
     description: Bridge network in which the instances have their addresses.
     type: str
     default: tagadodo
-  last:
-    description:
-      - Whether the run changes nothing more. The lock (O(lock)) is then let go of, as
-        M(tagadodo.deploy.release_end) does, which saves that call.
-    type: bool
-    default: false
 author:
   - Taga Dodo deploy contributors (@tagadodo)
 """
@@ -102,11 +96,6 @@ written:
   type: list
   elements: str
   sample: [backend/20261122-231530-1.1.0]
-released:
-  description: Whether the lock was let go of.
-  returned: success
-  type: bool
-  sample: false
 drained:
   description: Connections still open when a slot's containers were told to stop, by service.
   returned: O(state=stopped)
@@ -129,7 +118,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._instances import 
     Changes,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger, LedgerError
-from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import Lock, LockError, at_work
+from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError, at_work
 
 INSTANCE = {
     "name": {"type": "str", "required": True},
@@ -163,7 +152,6 @@ def main() -> None:
             "network": {"type": "str", "default": "tagadodo"},
             "record": RECORD,
             "lock": {"type": "str", "default": "", "no_log": False},
-            "last": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -182,15 +170,10 @@ def main() -> None:
                 containers, params["project"], key_of(params["state_dir"]), module.check_mode
             )
             result = BRINGS_TO[params["state"]](changes, slots)
-        released = params["last"] and Lock(params["state_dir"]).release(params["lock"])
     except (EngineError, LedgerError, LockError, OSError, SlotError) as error:
         # No exception: its text would be returned as it is, and secrets were given.
         module.fail_json(msg=str(error), exception=None)
-    module.exit_json(
-        **{**result, "changed": bool(written) or result["changed"]},
-        written=written,
-        released=released,
-    )
+    module.exit_json(**{**result, "changed": bool(written) or result["changed"]}, written=written)
 
 
 if __name__ == "__main__":
