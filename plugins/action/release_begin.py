@@ -13,9 +13,9 @@ import typing as t
 import uuid
 
 from ansible import constants as C
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._host_action import HostAction
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._process import (
     has_ended,
     name_process,
@@ -30,7 +30,7 @@ MARGIN = 120  # seconds that asking a host may take
 Data = t.Dict[str, t.Any]
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     """See the documentation of the module of the same name."""
 
     _supports_check_mode = True
@@ -77,14 +77,14 @@ class ActionModule(ActionBase):
             answer = self._execute_module(module_args=arguments, task_vars=variables)
             holder = answer.get("holder") or {}
             if not (answer.get("failed") and holder):
-                return t.cast(Data, answer)
+                return answer
             if has_ended(holder["process"]) and holder["token"] not in arguments.get("dead", ()):
                 arguments["dead"] = [*arguments.get("dead", ()), holder["token"]]
                 continue
             # Nobody need be asked for more time to see the last work of a dead run end.
             grace = 0 if holder["token"] not in arguments.get("dead", ()) else GRACE
             if time.monotonic() >= deadline + grace:
-                return t.cast(Data, answer)
+                return answer
             if time.monotonic() - told >= TELL:
                 Display().display(f"{host}: waiting: {answer['msg'].partition(';')[0]}")
                 told = time.monotonic()

@@ -10,7 +10,6 @@ import time
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._evidence import Look, one_round
@@ -19,6 +18,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._judging import (
     INTERVAL,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._watch import Watch
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._host_action import HostAction
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import looks_of_host
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._remote import RemoteHosts
 
@@ -26,7 +26,7 @@ EVIDENCE = "tagadodo.deploy.release_evidence"
 LOST_AFTER = 3  # rounds in a row in which a host did not answer
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     """See the documentation of the module of the same name."""
 
     _supports_check_mode = False

@@ -145,6 +145,15 @@ def _record(plan: ServicePlan, who: str) -> Data:
     return {"service": plan.service.name, "release": plan.release, "facts": facts}
 
 
+def _repaired(fleet: Fleet, plan: ServicePlan) -> t.Iterator[Data]:
+    """What the live release's record says from now on: a rollback to it starts as many instances."""
+    live = fleet.live_record(plan.service.name) or {}
+    instances = plan.service.settings["instances"]
+    if live.get("settings", {}).get("instances", instances) != instances:
+        facts = {"settings": {**live["settings"], "instances": instances}}
+        yield {"service": plan.service.name, "release": live["release"], "facts": facts}
+
+
 def _environment(fleet: Fleet, plans: t.Sequence[ServicePlan], who: str) -> t.List[Data]:
     """The record of the release as a whole: which services, on which hosts."""
     if not plans:
@@ -487,6 +496,7 @@ def steps(
         "nothing": _NOTHING,
         "warm": all(is_warm(fleet, p) for p in moving),
         "records": records,
+        "repaired": [one for p in repairing for one in _repaired(fleet, p)],
         "intent": [{"outcome": "running", "records": records}] if records else [],
         "given_up": [
             {"service": p.service.name, "release": name} for p in moving for name in _given_up(p)

@@ -238,8 +238,10 @@ class Stack:
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def snapshot(self) -> dict[str, t.Any]:
-        """What a check must not change: containers, files, ledger, images."""
+        """What a check must not change: containers, files, ledger. Where the engine is its own, images too:
+        on the one that tests share, others pull meanwhile."""
         client = self.engine
+        tags = f"{self.registry}/tagadodo/*" if self.host_variables() else ""
         files = {
             str(path): (path.lstat().st_mtime_ns, path.lstat().st_size, path.lstat().st_mode)
             for base in (self.state_dir, self.config_dir)
@@ -254,7 +256,7 @@ class Stack:
         return {
             "containers": containers,
             "files": files,
-            "images": sorted(i.id for i in client.images.list(name=f"{self.registry}/tagadodo/*")),
+            "images": sorted(i.id for i in client.images.list(name=tags)) if tags else [],
             "volumes": sorted(v.name for v in client.volumes.list(filters={"name": self.name})),
         }
 

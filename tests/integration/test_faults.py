@@ -126,7 +126,7 @@ def break_it(fault: str, stack: Stack, host: Host, run: subprocess.Popen[str]) -
     if fault == "database gone":
         database = stack.containers()["mongodb"]
         database.stop(timeout=5)
-        return database.start
+        return lambda: database.start()
     if fault == "disk full":
         ballast = stack.state_dir / "ballast"
         with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as stream:

@@ -197,6 +197,20 @@ def test_a_release_of_another_size_leaves_the_instances_that_are_live() -> None:
     assert step["back"]["instances"] == {"backend": {"green": 1, "blue": 3}}
 
 
+def test_another_number_of_instances_is_recorded_with_the_live_release() -> None:
+    """So that a rollback to it starts as many as it had at its end."""
+
+    def repaired(instances: int) -> list[dict[str, t.Any]]:
+        on = live_on(1, servers=3, releases={"backend": LEDGER})
+        plan = deploy(on, instances=instances)
+        return list(steps(on, [plan], PLATFORM, ENDPOINT)["repaired"])
+
+    (record,) = repaired(3)
+    assert (record["service"], record["release"]) == ("backend", "r2")
+    assert record["facts"] == {"settings": {**LEDGER[0]["settings"], "instances": 3}}
+    assert repaired(2) == []  # it had two, and one was lost
+
+
 def test_a_rollback_does_not_ask_for_more_than_nginx_knows() -> None:
     before = {**LEDGER[1], "settings": {**LEDGER[1]["settings"], "instances": 3}}
     on = live_on(1, servers=2, releases={"backend": [LEDGER[0], before]})

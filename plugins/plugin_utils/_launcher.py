@@ -1,0 +1,106 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# This plugin util is PRIVATE to the collection.
+"""Sent to a host as a program: runs a module from the copy of our code that the host keeps.
+
+``_host_action`` adds a call of ``launch`` to this text. It stands alone: no import but of the standard library.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import pwd
+import shutil
+import stat
+import sys
+import tarfile
+import tempfile
+import time
+
+MISSING = "code_missing"  # the key of the answer, where the host has no copy and was sent none
+KEPT = ".ansible/tagadodo.deploy"  # below the home of the user that modules run as
+STALE = 7 * 24 * 3600  # seconds after which the copy of another version goes
+
+
+def launch(key: str, module: str, profile: str, params: str, archive: str = "") -> None:
+    """Run a module with Ansible's own loader.
+
+    Args:
+        key: names the copy; another version of the code has another.
+        module: its full name, importable from the copy.
+        profile: how Ansible writes arguments and results.
+        params: the module's arguments, so written.
+        archive: the copy as base64 of a compressed tar, for a host that has none.
+    """
+    try:
+        folder = _copy(key, archive)
+    except OSError as error:
+        folder, archive = "", str(error)
+    if not folder:
+        print(json.dumps({MISSING: archive or "no copy"}))
+        return
+    os.chdir("/")
+    sys.dont_write_bytecode = False
+    sys.path[:] = [folder, *(path for path in sys.path if path not in ("", "."))]
+    from ansible.module_utils._internal._ansiballz import _loader
+
+    _loader.run_module(
+        json_params=params.encode(),
+        profile=profile,
+        module_fqn=module,
+        modlib_path=folder,
+        extensions={},
+    )
+
+
+def _copy(key: str, archive: str) -> str:
+    """The directory of the copy, which is made if it can be; empty where it is not there."""
+    kept = os.path.join(pwd.getpwuid(os.geteuid()).pw_dir, KEPT)
+    folder = os.path.join(kept, key)
+    if not os.path.isdir(folder):
+        if not archive:
+            return ""
+        os.makedirs(kept, mode=0o700, exist_ok=True)
+        _check_owner(kept)
+        _unpack(archive, kept, folder)
+        _remove_stale(kept, key)
+    _check_owner(kept)
+    _check_owner(folder)
+    return folder
+
+
+def _unpack(archive: str, kept: str, folder: str) -> None:
+    """Whole or not at all, also where two runs do it at once."""
+    beside = tempfile.mkdtemp(dir=kept, prefix=".new-")
+    try:
+        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(archive)), mode="r:gz") as tar:
+            if hasattr(tarfile, "data_filter"):
+                tar.extraction_filter = tarfile.data_filter
+            tar.extractall(beside)
+        os.rename(beside, folder)
+    except OSError:
+        shutil.rmtree(beside, ignore_errors=True)
+        if not os.path.isdir(folder):
+            raise
+
+
+def _check_owner(folder: str) -> None:
+    """Only what nobody else could have written is run.
+
+    Raises:
+        OSError: another user could.
+    """
+    found = os.lstat(folder)
+    if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022:
+        raise OSError(f"{folder} could have been written by another user")
+
+
+def _remove_stale(kept: str, key: str) -> None:
+    for name in os.listdir(kept):
+        path = os.path.join(kept, name)
+        if name != key and time.time() - os.lstat(path).st_mtime > STALE:
+            shutil.rmtree(path, ignore_errors=True)
