@@ -101,6 +101,18 @@ options:
         default: []
 """
 
+    PROVE = r"""
+options:
+  prove:
+    description:
+      - What has to be well before the module goes on, as O(tagadodo.deploy.health_check#module:targets). The
+        module fails where it is not, with what M(tagadodo.deploy.health_check) would return.
+      - Nothing is proven in check mode.
+    type: list
+    elements: dict
+    default: []
+"""
+
     BACKUP = r"""
 options:
   settings:

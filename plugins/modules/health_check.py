@@ -264,63 +264,15 @@ logs:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
-from ansible_collections.tagadodo.deploy.plugins.module_utils._health_check import (
-    HealthCheck,
-    Limits,
-)
-from ansible_collections.tagadodo.deploy.plugins.module_utils._http_probe import (
-    load_authorities,
-    read_secrets,
-)
-from ansible_collections.tagadodo.deploy.plugins.module_utils._target import (
-    TargetError,
-    parse_targets,
-)
-
-PROBE = {
-    "type": "dict",
-    "options": {
-        "initial_delay": {"type": "float"},
-        "period": {"type": "float"},
-        "timeout": {"type": "float"},
-        "failures": {"type": "int"},
-        "successes": {"type": "int"},
-    },
-}
-IDENTITY = {
-    "type": "dict",
-    "options": {
-        "path": {"type": "str", "default": "version"},
-        "value": {"type": "str", "required": True},
-    },
-}
-TARGET = {
-    "name": {"type": "str", "required": True},
-    "url": {"type": "str", "required": True},
-    "address": {"type": "str"},
-    "startup": {"type": "str"},
-    "ready": {"type": "str"},
-    "live": {"type": "str"},
-    "full": {"type": "str"},
-    "identity": IDENTITY,
-    "json": {"type": "dict"},
-    "status": {"type": "list", "elements": "int", "default": [200]},
-    "method": {"type": "str", "choices": ["GET", "HEAD"], "default": "GET"},
-    "headers": {"type": "dict"},
-    "header_files": {"type": "dict"},
-    "ca_file": {"type": "path"},
-    "validate_certs": {"type": "bool", "default": True},
-    "container": {"type": "str"},
-    "startup_probe": PROBE,
-    "ready_probe": PROBE,
-    "live_probe": PROBE,
-}
+from ansible_collections.tagadodo.deploy.plugins.module_utils._health_check import Limits
+from ansible_collections.tagadodo.deploy.plugins.module_utils._proof import TARGETS, Proof
+from ansible_collections.tagadodo.deploy.plugins.module_utils._target import TargetError
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "targets": {"type": "list", "elements": "dict", "required": True, "options": TARGET},
+            "targets": {**TARGETS, "required": True},
             "interval": {"type": "float", "default": 0.1},
             "timeout": {"type": "float", "default": 600},
             "watch": {"type": "float", "default": 0},
@@ -329,12 +281,10 @@ def main() -> None:
     )
     params = module.params
     try:
-        secrets = read_secrets(params["targets"])
-        module.no_log_values.update(secrets.values())
-        targets = parse_targets(params["targets"], secrets)
-        load_authorities(targets)
         limits = Limits(params["interval"], params["timeout"], params["watch"])
-        report = HealthCheck(targets, limits).run()
+        proof = Proof.of(params["targets"], limits)
+        module.no_log_values.update(proof.secrets)
+        report = proof.run()
     except (TargetError, EngineError) as error:
         module.fail_json(msg=str(error), exception=error)
     if report.problem:

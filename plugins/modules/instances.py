@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - tagadodo.deploy._deploy.STATE
   - tagadodo.deploy._deploy.LOCK
   - tagadodo.deploy._deploy.RECORD
+  - tagadodo.deploy._deploy.PROVE
   - tagadodo.deploy._deploy.CHANGES
 options:
   state:
@@ -69,6 +70,10 @@ options:
     description: Bridge network in which the instances have their addresses.
     type: str
     default: tagadodo
+  watch:
+    description: Seconds to go on watching the targets of O(prove) after all of them were ready.
+    type: float
+    default: 0
 author:
   - Taga Dodo deploy contributors (@tagadodo)
 """
@@ -96,6 +101,11 @@ written:
   type: list
   elements: str
   sample: [backend/20261122-231530-1.1.0]
+proven:
+  description: What was seen of the targets of O(prove), as M(tagadodo.deploy.health_check) returns it.
+  returned: success
+  type: dict
+  sample: {msg: 2 targets are ready after 1.6 s, seconds: 1.612}
 drained:
   description: Connections still open when a slot's containers were told to stop, by service.
   returned: O(state=stopped)
@@ -119,6 +129,8 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._instances import 
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger, LedgerError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError, at_work
+from ansible_collections.tagadodo.deploy.plugins.module_utils._proof import PROVE, NotProven, Proof
+from ansible_collections.tagadodo.deploy.plugins.module_utils._target import TargetError
 
 INSTANCE = {
     "name": {"type": "str", "required": True},
@@ -151,6 +163,8 @@ def main() -> None:
             "secrets": {"type": "dict", "default": {}, "no_log": True},
             "network": {"type": "str", "default": "tagadodo"},
             "record": RECORD,
+            "prove": PROVE,
+            "watch": {"type": "float", "default": 0},
             "lock": {"type": "str", "default": "", "no_log": False},
         },
         supports_check_mode=True,
@@ -160,6 +174,8 @@ def main() -> None:
     makes_key = params["state"] == "started" and not module.check_mode
     key_of = ensure_key if makes_key else read_key
     try:
+        proof = Proof.given(params["prove"], params["watch"])
+        module.no_log_values.update(proof.secrets)
         for slot in slots:
             slot.check(params["state"])
         with at_work(params["state_dir"], params["lock"]):
@@ -170,10 +186,14 @@ def main() -> None:
                 containers, params["project"], key_of(params["state_dir"]), module.check_mode
             )
             result = BRINGS_TO[params["state"]](changes, slots)
-    except (EngineError, LedgerError, LockError, OSError, SlotError) as error:
+        proven = {} if module.check_mode else proof.demand()
+    except NotProven as error:
+        module.fail_json(changed=True, **error.report.as_dict())
+    except (EngineError, LedgerError, LockError, OSError, SlotError, TargetError) as error:
         # No exception: its text would be returned as it is, and secrets were given.
         module.fail_json(msg=str(error), exception=None)
-    module.exit_json(**{**result, "changed": bool(written) or result["changed"]}, written=written)
+    changed = bool(written) or result["changed"]
+    module.exit_json(**{**result, "changed": changed}, written=written, proven=proven)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - tagadodo.deploy._deploy.STATE
   - tagadodo.deploy._deploy.LOCK
   - tagadodo.deploy._deploy.RECORD
+  - tagadodo.deploy._deploy.PROVE
   - tagadodo.deploy._deploy.CHANGES
 options:
   shares:
@@ -38,6 +39,14 @@ options:
         traffic on all instances of both slots.
       - A service that is named here and not in O(shares) keeps its share.
     type: dict
+  before:
+    description:
+      - A shift that is made before the targets of O(prove) are checked, so that nginx knows the instances they ask.
+      - It takes C(shares) and C(instances), like the module.
+    type: dict
+    suboptions:
+      shares: {description: As O(shares)., type: dict}
+      instances: {description: As O(instances)., type: dict}
   control_url:
     description: Where the control server of nginx listens.
     type: str
@@ -104,6 +113,11 @@ instances_after:
   returned: success
   type: dict
   sample: {backend: {green: 1}}
+proven:
+  description: What was seen of the targets of O(prove), as M(tagadodo.deploy.health_check) returns it.
+  returned: success
+  type: dict
+  sample: {msg: 2 targets are ready after 1.6 s, seconds: 1.612}
 written:
   description: Records of the ledger that changed, as C(service/release).
   returned: success
@@ -122,16 +136,20 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._entry import RECORD, Entry, enter
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
 from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError, at_work
+from ansible_collections.tagadodo.deploy.plugins.module_utils._proof import PROVE, NotProven, Proof
 from ansible_collections.tagadodo.deploy.plugins.module_utils._split import (
+    Counts,
     Splits,
     TrafficError,
     describe,
     parse_instances,
     parse_shares,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._target import TargetError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import (
     Nginx,
     Shifter,
@@ -139,26 +157,33 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import (
 )
 
 
-def shift(module: AnsibleModule) -> dict[str, t.Any]:
+def shift(module: AnsibleModule, proof: Proof) -> dict[str, t.Any]:
     """Move the traffic and say what moved."""
     params, dry = module.params, module.check_mode
-    start = time.monotonic()
-    written = record(module)
-    shares = parse_shares(params["shares"] or {})
-    instances = parse_instances(params["instances"] or {})
+    wanted, first = _parsed(params), _parsed(params["before"] or {})
     nginx = Nginx(params["control_url"])
     directory = TrafficDirectory.of(params["state_dir"])
     shifter = Shifter(directory, nginx, params["timeout"], time.monotonic, time.sleep)
-    done = shifter.shift(shares, instances, dry)
+    before = shifter.shift(*first, dry)
+    proven = {} if dry else proof.demand()
+    start = time.monotonic()
+    written = record(module)
+    done = shifter.shift(*wanted, dry)
     nginx.close()
+    was = {**done.before, **before.before}
     return {
-        "changed": done.changed or bool(written),
+        "changed": was != {**before.after, **done.after} or bool(written),
         "written": written,
-        **_told("before", done.before),
+        "proven": proven,
+        **_told("before", was),
         **_told("after", done.after),
         "seconds": round(time.monotonic() - start, 3),
-        "diff": {"before": describe(done.before), "after": describe(done.after)},
+        "diff": {"before": describe(was), "after": describe(done.after)},
     }
+
+
+def _parsed(raw: dict[str, t.Any]) -> tuple[t.Mapping[str, int], t.Mapping[str, Counts]]:
+    return parse_shares(raw.get("shares") or {}), parse_instances(raw.get("instances") or {})
 
 
 def record(module: AnsibleModule) -> list[str]:
@@ -184,6 +209,11 @@ def main() -> None:
             "state_dir": {"type": "path", "required": True},
             "shares": {"type": "dict"},
             "instances": {"type": "dict"},
+            "before": {
+                "type": "dict",
+                "options": {"shares": {"type": "dict"}, "instances": {"type": "dict"}},
+            },
+            "prove": PROVE,
             "control_url": {"type": "str", "default": "http://127.0.0.1:10080"},
             "timeout": {"type": "int", "default": 10},
             "record": RECORD,
@@ -193,9 +223,13 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
+        proof = Proof.given(module.params["prove"])
+        module.no_log_values.update(proof.secrets)
         with at_work(module.params["state_dir"], module.params["lock"]):
-            result = shift(module)
-    except (TrafficError, LockError, OSError) as error:
+            result = shift(module, proof)
+    except NotProven as failure:
+        module.fail_json(changed=bool(module.params["before"]), **failure.report.as_dict())
+    except (EngineError, LockError, OSError, TargetError, TrafficError) as error:
         module.fail_json(msg=str(error), exception=error)
     module.exit_json(**result)
 

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import typing as t
 from dataclasses import dataclass, field
 
@@ -168,8 +169,13 @@ class Stack:
             start_new_session=True,
         )
 
-    def play_until(self, seen: str, playbook: str, *arguments: str, **extra: t.Any) -> str:
+    def play_until(
+        self, seen: str, playbook: str, *arguments: str, after: float = 0.0, **extra: t.Any
+    ) -> str:
         """Start a playbook and end it by SIGKILL, forks and all, as soon as it prints ``seen``.
+
+        Args:
+            after: seconds later.
 
         Returns:
             what it printed.
@@ -179,6 +185,7 @@ class Stack:
             for line in t.cast(t.IO[str], process.stdout):
                 printed += line
                 if seen in line:
+                    time.sleep(after)
                     os.killpg(process.pid, signal.SIGKILL)
                     break
             else:

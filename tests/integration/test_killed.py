@@ -10,23 +10,26 @@ from clients import live_version, load, lost_requests
 from described import services_with
 from stack import Stack
 
-# Where it is killed: before the task of this name, or after this line of progress.
+START = "TASK [Start the new instances, and prove them at their own addresses"
+SHIFT = "TASK [Prove them through nginx by a secret header, and shift traffic to them"
+# Where it is killed: before the task of this name or after this line of progress, and so many seconds later.
 ALL = (
-    "TASK [Record the intent, and pull",
-    "TASK [Run pending migrations",
-    "TASK [Note what users get before",
-    "TASK [Start the new instances (30 %)]",
-    "TASK [Prove them at their own addresses (30 %)]",
-    "TASK [Let nginx know which of them run (30 %)]",
-    "TASK [Prove them through nginx, by a secret header (30 %)]",
-    "TASK [Shift traffic to them (30 %)]",
-    "  backend  30 %",
-    "TASK [Start the new instances (100 %)]",
-    "TASK [Shift traffic to them (100 %)]",
-    "  backend 100 %",
-    "TASK [Record the success, and stop",
+    ("TASK [Record the intent, and pull", 0),
+    ("TASK [Run pending migrations", 0),
+    ("TASK [Run pending migrations", 0.5),
+    ("TASK [Note what users get before", 0),
+    (f"{START} (30 %)]", 0),
+    (f"{START} (30 %)]", 0.7),
+    (f"{START} (30 %)]", 1.5),
+    (f"{SHIFT} (30 %)]", 0),
+    (f"{SHIFT} (30 %)]", 0.3),
+    ("  backend  30 %", 0),
+    (f"{START} (100 %)]", 0),
+    (f"{SHIFT} (100 %)]", 0),
+    ("  backend 100 %", 0),
+    ("TASK [Record the success, and stop", 0),
 )
-FIRST_SHARE, ALL_TRAFFIC = ALL[8], ALL[11]
+FIRST_SHARE, ALL_TRAFFIC = ALL[9], ALL[12]
 POINTS, ROLLED_BACK = (
     (ALL, (FIRST_SHARE, ALL_TRAFFIC))
     if os.environ.get("KILL") == "all"
@@ -43,19 +46,21 @@ def canary(stack: Stack) -> Stack:
     return stack
 
 
-@pytest.mark.parametrize("point", POINTS)
-def test_killed_users_notice_nothing_and_running_again_finishes(canary: Stack, point: str) -> None:
+@pytest.mark.parametrize(("seen", "after"), POINTS)
+def test_killed_users_notice_nothing_and_running_again_finishes(
+    canary: Stack, seen: str, after: float
+) -> None:
     before = live_version(canary)
     version = VERSIONS[0] if before == VERSIONS[1] else VERSIONS[1]
     arguments = ("-e", f"version={version}", "-e", "service=backend")
     with load(canary) as clients:
         time.sleep(2)
-        canary.play_until(point, "deploy", *arguments)
+        canary.play_until(seen, "deploy", *arguments, after=after)
         time.sleep(3)
         status = canary.play("status")
         assert status.code == 0, status.output
         assert before in status.output
-        assert ("left half way" in status.output) == (point != ALL[-1])
+        assert ("left half way" in status.output) == (seen != ALL[-1][0])
         looks = canary.looks()
         run = canary.play("deploy", *arguments)
         assert run.code == 0, run.output
@@ -70,13 +75,14 @@ def test_killed_users_notice_nothing_and_running_again_finishes(canary: Stack, p
         assert canary.looks()[: len(looks)] == looks, "what was seen is not forgotten"
 
 
-@pytest.mark.parametrize("point", ROLLED_BACK)
-def test_killed_and_rolled_back(canary: Stack, point: str) -> None:
+@pytest.mark.parametrize(("seen", "after"), ROLLED_BACK)
+def test_killed_and_rolled_back(canary: Stack, seen: str, after: float) -> None:
     before = live_version(canary)
     version = VERSIONS[0] if before == VERSIONS[1] else VERSIONS[1]
     with load(canary) as clients:
         time.sleep(2)
-        canary.play_until(point, "deploy", "-e", f"version={version}", "-e", "service=backend")
+        arguments = ("-e", f"version={version}", "-e", "service=backend")
+        canary.play_until(seen, "deploy", *arguments, after=after)
         run = canary.play("rollback", "-e", "service=backend")
         assert run.code == 0, run.output
     assert lost_requests(clients.report) == 0, clients.report["events"][:5]

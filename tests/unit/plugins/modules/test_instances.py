@@ -160,6 +160,23 @@ def test_starting_pulls_what_is_missing(bring: Bring, host: Host) -> None:
 
 
 @pytest.mark.engine
+def test_what_was_started_is_proven_or_the_module_fails(bring: Bring, host: Host) -> None:
+    target = {
+        "name": "backend-green-1",
+        "url": "http://127.0.0.1:1",
+        "container": host.name,
+        "ready_probe": {"failures": 1, "period": 0.2},
+    }
+    assert bring("started", check_mode=True, prove=[target])["proven"] == {}
+    failed = bring("started", prove=[target])
+    assert (failed["failed"], failed["changed"]) == (True, True)
+    assert failed["msg"].startswith("backend-green-1: not ready within 0.2 s: / ")
+    assert [one.status for one in host.containers()] == ["running"]
+    wrong = bring("started", prove=[{**target, "url": "nowhere"}])
+    assert wrong["msg"].startswith("targets.backend-green-1.url: 'nowhere' is not a URL")
+
+
+@pytest.mark.engine
 def test_the_ledger_knows_before_anything_is_done(
     bring: Bring, host: Host, tmp_path: pathlib.Path
 ) -> None:

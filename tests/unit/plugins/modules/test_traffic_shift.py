@@ -121,6 +121,52 @@ def test_it_says_how_many_instances_had_and_have_traffic(tmp_path: Path, control
     assert (ended["changed"], ended["instances_after"]) == (True, {"backend": {}})
 
 
+def test_what_is_not_proven_gets_no_traffic(tmp_path: Path, control_url: str) -> None:
+    """The first shift is made for the proof, and the other one after it. The control server is what is asked."""
+    arguments: dict[str, t.Any] = {
+        "state_dir": tmp_path,
+        "control_url": control_url,
+        "before": {"instances": {"backend": {"green": 1}}},
+        "shares": {"backend": {"green": 25}},
+        "record": [{"outcome": "running", "records": [{"service": "backend", "release": "r1"}]}],
+        "_ansible_diff": True,
+    }
+    counted = {"name": "one", "url": control_url, "ready": "/instances/backend/green"}
+    wrong = {
+        **counted,
+        "ready": "/instances/none/green",
+        "ready_probe": {"failures": 1, "period": 0.2},
+    }
+
+    failed = run(**arguments, prove=[wrong])
+    assert (failed["failed"], failed["changed"]) == (True, True)
+    assert failed["msg"].startswith("one: not ready within 0.2 s: /instances/none/")
+    assert read_shares(tmp_path) == {"backend": 0}
+    assert not (tmp_path / "releases").exists()
+
+    split = TrafficDirectory.of(tmp_path).split("backend")
+    assert split.counts == {"green": 1}
+    planned = run(**arguments, prove=[wrong], _ansible_check_mode=True)
+    assert planned["after"] == {"backend": {"blue": 75, "green": 25}}
+
+    done = run(**arguments, prove=[counted])
+    assert done["proven"]["targets"][0]["ready"]
+    assert (done["changed"], done["written"]) == (True, ["backend/r1"])
+    assert read_shares(tmp_path) == {"backend": 25}
+
+
+def test_a_proof_that_is_described_wrongly_moves_nothing(tmp_path: Path, control_url: str) -> None:
+    failed = run(
+        state_dir=tmp_path,
+        control_url=control_url,
+        before={"shares": {"backend": {"green": 1}}},
+        shares={"backend": {"green": 25}},
+        prove=[{"url": control_url}],
+    )
+    assert failed["msg"] == "missing required arguments: name found in prove"
+    assert read_shares(tmp_path) == {"backend": 0}
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
