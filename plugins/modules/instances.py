@@ -74,6 +74,12 @@ options:
     description: Seconds to go on watching the targets of O(prove) after all of them were ready.
     type: float
     default: 0
+  last:
+    description:
+      - Whether the run changes nothing more on this host. Its lock (O(lock)) is then let go of, as
+        M(tagadodo.deploy.release_end) does, which saves that call.
+    type: bool
+    default: false
 author:
   - Taga Dodo deploy contributors (@tagadodo)
 """
@@ -101,6 +107,11 @@ written:
   type: list
   elements: str
   sample: [backend/20261122-231530-1.1.0]
+let_go:
+  description: The lock that was let go of. Empty where none was.
+  returned: success
+  type: str
+  sample: 5b2c9c1f0e
 proven:
   description: What was seen of the targets of O(prove), as M(tagadodo.deploy.health_check) returns it.
   returned: success
@@ -128,7 +139,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._instances import 
     Changes,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger, LedgerError
-from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError, at_work
+from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import Lock, LockError, at_work
 from ansible_collections.tagadodo.deploy.plugins.module_utils._proof import PROVE, NotProven, Proof
 from ansible_collections.tagadodo.deploy.plugins.module_utils._target import TargetError
 
@@ -165,6 +176,7 @@ def main() -> None:
             "record": RECORD,
             "prove": PROVE,
             "watch": {"type": "float", "default": 0},
+            "last": {"type": "bool", "default": False},
             "lock": {"type": "str", "default": "", "no_log": False},
         },
         supports_check_mode=True,
@@ -187,13 +199,20 @@ def main() -> None:
             )
             result = BRINGS_TO[params["state"]](changes, slots)
         proven = {} if module.check_mode else proof.demand()
+        lets_go = params["last"] and not module.check_mode
+        let_go = lets_go and Lock(params["state_dir"]).release(params["lock"])
     except NotProven as error:
         module.fail_json(changed=True, **error.report.as_dict())
     except (EngineError, LedgerError, LockError, OSError, SlotError, TargetError) as error:
         # No exception: its text would be returned as it is, and secrets were given.
         module.fail_json(msg=str(error), exception=None)
     changed = bool(written) or result["changed"]
-    module.exit_json(**{**result, "changed": changed}, written=written, proven=proven)
+    module.exit_json(
+        **{**result, "changed": changed},
+        written=written,
+        proven=proven,
+        let_go=params["lock"] if let_go else "",
+    )
 
 
 if __name__ == "__main__":

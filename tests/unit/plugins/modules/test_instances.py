@@ -13,6 +13,7 @@ import uuid
 
 import pytest
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import Holder, Lock
 from ansible_collections.tagadodo.deploy.plugins.modules import instances
 
 SECRET = "hush-hush"
@@ -196,6 +197,17 @@ def test_the_ledger_knows_before_anything_is_done(
     assert path.read_text() == before
     assert bring("stopped", record=[ended])["written"] == ["backend/r1"]
     assert json.loads(path.read_text())["outcome"] == "succeeded"
+
+
+@pytest.mark.engine
+def test_the_last_change_of_a_run_lets_go_of_its_lock(bring: Bring, tmp_path: pathlib.Path) -> None:
+    lock = Lock(tmp_path)
+    lock.take(Holder("mine", "ada", "a release"))
+    assert bring("stopped", lock="mine")["let_go"] == ""
+    assert "lost the lock" in bring("stopped", lock="another", last=True)["msg"]
+    assert lock.holder() is not None
+    assert bring("stopped", lock="mine", last=True)["let_go"] == "mine"
+    assert lock.holder() is None
 
 
 def _brings(
