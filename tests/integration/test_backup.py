@@ -329,6 +329,7 @@ PLAY = [
         "name": "Release",
         "hosts": "app",
         "gather_facts": False,
+        "vars_files": [str(ROOT / "playbooks/vars/plan.yml")],
         "roles": ["tagadodo.deploy.common"],
         "tasks": [
             {
