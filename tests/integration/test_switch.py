@@ -28,7 +28,6 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import (
 API, ADMIN = "api.localhost", "admin.localhost"
 COUNT, PORT = 5, 3000
 CHANGING = 10  # seconds
-AT_ONCE = 1.0  # seconds; an instance that does not run costs three
 PLAYBOOK = [
     {
         "name": "Set up the proxy",
@@ -174,6 +173,15 @@ def probe(site: Site) -> dict[str, str]:
     return {"X-Probe-Token": token, "X-Probe-Slot": "green"}
 
 
+@pytest.fixture(autouse=True)
+def no_instance_was_asked_in_vain(site: Site) -> t.Iterator[None]:
+    """nginx names all that it asked for an answer; one that does not run would cost its user three seconds."""
+    since = time.time()
+    yield
+    for service in ("backend", "frontend"):
+        assert [line for line in site.log(service, since) if "," in line["upstream_addr"]] == []
+
+
 def names(slot: str, count: int) -> list[str]:
     return [f"{slot}-{number}" for number in range(1, count + 1)]
 
@@ -181,14 +189,11 @@ def names(slot: str, count: int) -> list[str]:
 def ask(
     site: Site, hostname: str, path: str, source: str = "127.0.0.1", **sent: t.Any
 ) -> tuple[http.client.HTTPResponse, str]:
-    """Answer and body of one request, which came at once."""
-    began = time.monotonic()
+    """Answer and body of one request."""
     with contextlib.closing(Connection(site.stack, hostname, source)) as connection:
         connection.request(sent.pop("method", "GET"), path, **sent)
         response = connection.getresponse()
-        body = response.read().decode()
-    assert time.monotonic() - began < AT_ONCE, (path, response.status)
-    return response, body
+        return response, response.read().decode()
 
 
 def load(site: Site) -> TrafficThread:
@@ -239,7 +244,6 @@ def test_more_instances_than_there_are_is_a_mistake(site: Site) -> None:
 
 def test_a_slot_with_one_instance_has_traffic_without_an_error_or_a_delay(site: Site) -> None:
     site.run(*names("blue", COUNT), "green-1")
-    since = time.time()
     site.shift("backend", 30, green=1)
     clients = [f"127.0.{third}.{fourth}" for third in (1, 2) for fourth in range(1, 101)]
     answers = [ask(site, API, "/version", source=client) for client in clients]
@@ -247,7 +251,6 @@ def test_a_slot_with_one_instance_has_traffic_without_an_error_or_a_delay(site: 
     versions = Counter(json.loads(body)["version"] for _response, body in answers)
     assert set(versions) == {*names("blue", COUNT), "green-1"}
     assert 0.15 < versions["green-1"] / len(clients) < 0.45
-    assert all("," not in line["upstream_addr"] for line in site.log("backend", since))
     site.shift("backend", 0)
 
 
