@@ -12,6 +12,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
+from ansible_collections.tagadodo.deploy.plugins.filter import services as _filters
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import ServiceError
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._command_line import (
     CommandLineError,
@@ -22,7 +23,11 @@ from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
     named_services,
     parse_services,
     select_services,
+    service_options,
 )
+
+# Each task runs in a fork of the process that imports this: what is loaded here is not loaded again by each of them.
+PRELOADED = (_filters, service_options())
 
 ARGUMENTS = {
     "services": {"type": "dict"},
