@@ -4,30 +4,33 @@
 # This plugin util is PRIVATE to the collection.
 """Sent to a host as a program: runs a module from the copy of our code that the host keeps.
 
-``_host_action`` adds a call of ``launch`` to this text. It stands alone: no import but of the standard library.
+``_host_action`` adds a call of ``launch`` to this text. It stands alone: no import but of the standard library,
+and what most calls do not need is imported where it is needed, as an import takes longer than the rest.
 """
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import os
 import pwd
-import shutil
+import socket
 import stat
+import struct
 import sys
-import tarfile
-import tempfile
 import time
+import zlib
 
 MISSING = "code_missing"  # the key of the answer, where the host has no copy and was sent none
 KEPT = ".ansible/tagadodo.deploy"  # below the home of the user that modules run as
+LENGTH, STATUS = (
+    struct.Struct("!I"),
+    struct.Struct("!i"),
+)  # of a call to the server and of its answer
 STALE = 7 * 24 * 3600  # seconds after which the copy of another version goes
 
 
 def launch(key: str, module: str, profile: str, params: str, archive: str = "") -> None:
-    """Run a module with Ansible's own loader.
+    """Run a module with Ansible's own loader, in a process that a server has forked where there is one.
 
     Args:
         key: names the copy; another version of the code has another.
@@ -43,9 +46,18 @@ def launch(key: str, module: str, profile: str, params: str, archive: str = "") 
     if not folder:
         print(json.dumps({MISSING: archive or "no copy"}))
         return
+    # Another Python has compiled other files, and may have other libraries.
+    path = os.path.join(folder, f"server-{zlib.crc32(sys.executable.encode()):x}")
+    status = _served(path, module, profile, params)
+    if status is not None:
+        sys.exit(status)
     os.chdir("/")
     sys.dont_write_bytecode = False
     sys.path[:] = [folder, *(path for path in sys.path if path not in ("", "."))]
+    from ansible_collections.tagadodo.deploy.plugins.module_utils import _module_server
+
+    # Returns in processes of the server as well, each with a call of its own.
+    module, profile, params = _module_server.begin(path) or (module, profile, params)
     from ansible.module_utils._internal._ansiballz import _loader
 
     _loader.run_module(
@@ -55,6 +67,29 @@ def launch(key: str, module: str, profile: str, params: str, archive: str = "") 
         modlib_path=folder,
         extensions={},
     )
+
+
+def _served(path: str, *call: str) -> int | None:
+    """Have the server run a module here and now, with this process's output, environment and umask.
+
+    Returns:
+        the module's exit status; None where no server listens, so that nothing has begun.
+    """
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(path)
+        except OSError:
+            return None
+        umask = os.umask(0o022)
+        os.umask(umask)
+        text = json.dumps([call, dict(os.environ), umask]).encode()
+        socket.send_fds(connection, [LENGTH.pack(len(text))], [1, 2])
+        connection.sendall(text)
+        answer = connection.recv(STATUS.size)
+    if len(answer) < STATUS.size:
+        print(json.dumps({"failed": True, "msg": "the process that ran the module was lost"}))
+        return 1
+    return int(STATUS.unpack(answer)[0])
 
 
 def _copy(key: str, archive: str) -> str:
@@ -75,6 +110,12 @@ def _copy(key: str, archive: str) -> str:
 
 def _unpack(archive: str, kept: str, folder: str) -> None:
     """Whole or not at all, also where two runs do it at once."""
+    import base64
+    import io
+    import shutil
+    import tarfile
+    import tempfile
+
     beside = tempfile.mkdtemp(dir=kept, prefix=".new-")
     try:
         with tarfile.open(fileobj=io.BytesIO(base64.b64decode(archive)), mode="r:gz") as tar:
@@ -100,6 +141,8 @@ def _check_owner(folder: str) -> None:
 
 
 def _remove_stale(kept: str, key: str) -> None:
+    import shutil
+
     for name in os.listdir(kept):
         path = os.path.join(kept, name)
         if name != key and time.time() - os.lstat(path).st_mtime > STALE:
