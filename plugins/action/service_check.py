@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import typing as t
 
 from ansible import context
@@ -26,8 +28,12 @@ from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
     service_options,
 )
 
-# Each task runs in a fork of the process that imports this: what is loaded here is not loaded again by each of them.
+# The process that imports this is the one that prints, and that each task is a fork of. What is loaded here is
+# not loaded again by each of them.
 PRELOADED = (_filters, service_options())
+# Ansible does not flush. In a pipe, as in the log of a pipeline, progress would be seen when 8 kB of it are full.
+if isinstance(sys.stdout, io.TextIOWrapper):
+    sys.stdout.reconfigure(line_buffering=True)
 
 ARGUMENTS = {
     "services": {"type": "dict"},

@@ -150,9 +150,9 @@ class Stack:
         return self.work / f"report-{playbook.replace('/', '-')}.json"
 
     def started(self, playbook: str, *arguments: str, **extra: t.Any) -> subprocess.Popen[str]:
-        """The same, still running, in a session of its own; its output is one stream."""
+        """The same, still running, in a session of its own; its output is one stream, as in any pipe."""
         environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
             "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/integration/plugins/callback"),
             "ANSIBLE_CALLBACKS_ENABLED": "invocations",
             "ANSIBLE_NOCOLOR": "1",

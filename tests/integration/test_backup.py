@@ -66,11 +66,17 @@ def python_in(stack: Stack, program: str) -> str:
     return str(output.decode())
 
 
-def redis(stack: Stack, *command: str) -> str:
+def ask_redis(stack: Stack, *command: str) -> tuple[int, str]:
+    """Exit status of the client, and what it says."""
     ask = f'read -r _ REDISCLI_AUTH < /etc/redis-server/password.conf; export REDISCLI_AUTH; redis-cli {shlex.join(command)}'  # fmt: skip
     code, output = stack.containers()["redis"].exec_run(["sh", "-c", ask])
+    return int(code), str(output.decode()).strip()
+
+
+def redis(stack: Stack, *command: str) -> str:
+    code, output = ask_redis(stack, *command)
     assert code == 0, output
-    return str(output.decode()).strip()
+    return output
 
 
 # All keys of a database with their values, in the order of their names.
@@ -234,7 +240,7 @@ def test_every_write_before_the_backup_is_restored_and_none_is_torn(
 def test_what_redis_got_back_survives_its_restart(other: Stack, restored: Run) -> None:
     before = held(other)
     other.containers()["redis"].restart()
-    while "loading:0" not in redis(other, "INFO", "persistence"):
+    while "loading:0" not in ask_redis(other, "INFO", "persistence")[1]:
         time.sleep(0.1)
     assert held(other) == before
     assert "role:master" in redis(other, "INFO", "replication")
