@@ -17,6 +17,7 @@ import typing as t
 import pytest
 from clients import Connection, live_version, load, lost_requests
 from described import services_with
+from frozen import pause
 from stack import ROOT, Run, Stack
 
 FIGURES = ROOT / "build/gate_view.json"
@@ -60,7 +61,7 @@ def a_log_that_cannot_be_read(stack: Stack) -> t.Iterator[None]:
 @contextlib.contextmanager
 def a_database_that_is_gone(stack: Stack) -> t.Iterator[None]:
     database = stack.containers()["mongodb"]
-    database.pause()
+    pause(database)
     yield
     database.unpause()
 

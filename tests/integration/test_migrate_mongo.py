@@ -9,6 +9,7 @@ import uuid
 
 import docker
 import pytest
+from frozen import pause
 from migrate_mongo import SLOW, Migrating, build, build_from, ended
 
 REGISTRY = os.environ.get("REGISTRY", "")
@@ -183,7 +184,7 @@ def test_a_holder_that_stood_still_does_not_go_on(
     refused = quick.run(images["slow"], wait=1)
     assert f"release {slow.release} on " in refused["msg"]
     assert refused["msg"].endswith("and did not end within 1 s")
-    holder.pause()
+    pause(holder)
     done = quick.run(images["slow"])
     assert done["lease"]["taken_over_from"] is not None, done["msg"]
     holder.unpause()
