@@ -18,7 +18,6 @@ import os
 import select
 import signal
 import socket
-import struct
 import typing as t
 
 IDLE = 20.0  # seconds without a call after which the server ends
@@ -34,8 +33,6 @@ PRELOADED = (
     ),
 )
 MOST_DESCRIPTORS = 4096  # that a caller may have open
-_LENGTH = struct.Struct("!I")
-_STATUS = struct.Struct("!i")
 
 
 Call = t.Tuple[
@@ -170,7 +167,7 @@ class _Server:
             return
         _pid, status = os.waitpid(pid, 0)
         with contextlib.suppress(OSError):
-            caller.sendall(_STATUS.pack(os.waitstatus_to_exitcode(status)))
+            caller.sendall(str(os.waitstatus_to_exitcode(status)).encode())
         for watched in (ended, caller.fileno()):
             del self._waiting[watched]
             with contextlib.suppress(KeyError):
@@ -182,15 +179,13 @@ class _Server:
 def _receive(caller: socket.socket) -> Call:
     """What a caller wants; its output and surroundings are this process's from now on."""
     caller.settimeout(ACCEPT)
-    length, output, _flags, _address = socket.recv_fds(caller, _LENGTH.size, 2)
-    text = b""
-    while len(text) < _LENGTH.unpack(length)[0]:
-        part = caller.recv(1 << 20)
-        if not part:
-            os._exit(1)
-        text += part
+    line, output, _flags, _address = socket.recv_fds(caller, 1, 2)
+    with caller.makefile("rb") as rest:
+        line += rest.readline()
     caller.close()
-    call, environment, umask = json.loads(text)
+    if not line.endswith(b"\n"):
+        os._exit(1)
+    call, environment, umask = json.loads(line)
     for descriptor, own in zip(output, (1, 2)):
         os.dup2(descriptor, own)
         os.close(descriptor)

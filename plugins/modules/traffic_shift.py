@@ -228,7 +228,8 @@ def main() -> None:
         with at_work(module.params["state_dir"], module.params["lock"]):
             result = shift(module, proof)
     except NotProven as failure:
-        module.fail_json(changed=bool(module.params["before"]), **failure.report.as_dict())
+        made = any((module.params["before"] or {}).values())
+        module.fail_json(changed=made, **failure.report.as_dict())
     except (EngineError, LockError, OSError, TargetError, TrafficError) as error:
         module.fail_json(msg=str(error), exception=error)
     module.exit_json(**result)

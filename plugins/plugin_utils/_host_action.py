@@ -36,7 +36,7 @@ PLUGINS = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = "ansible_collections/tagadodo/deploy/plugins"
 FOLDERS = ("module_utils", "modules")
 # What no module of ours imports, and is much.
-LEFT_OUT = {"facts", "powershell", "csharp", "__pycache__"}
+LEFT_OUT = {"facts", "powershell", "csharp"}
 
 Data = t.Dict[str, t.Any]
 
@@ -132,38 +132,41 @@ def _our_files() -> t.List[pathlib.Path]:
 
 @functools.lru_cache(maxsize=1)
 def _archive() -> str:
-    """Our modules and what they import of Ansible, as base64 of a compressed tar."""
+    """Our modules and what they import of Ansible."""
     ansible_utils = pathlib.Path(str(ansible.module_utils.__file__)).parent
+    parts = PACKAGE.split("/")
+    packages = ["/".join(parts[:level]) for level in range(1, len(parts) + 1)]
+    packages += [f"{PACKAGE}/{folder}" for folder in FOLDERS]
+    theirs = [path.relative_to(ansible_utils) for path in sorted(ansible_utils.rglob("*.py"))]
+    return pack(
+        {
+            "ansible/__init__.py": f"__version__ = {ansible_version!r}\n".encode(),
+            # Without these a collection that is installed on the host would be found instead.
+            **{f"{package}/__init__.py": b"" for package in packages},
+            **{
+                f"ansible/module_utils/{path.as_posix()}": (ansible_utils / path).read_bytes()
+                for path in theirs
+                if not LEFT_OUT.intersection(path.parts)
+            },
+            **{
+                f"{PACKAGE}/{path.parent.name}/{path.name}": path.read_bytes()
+                for path in _our_files()
+            },
+        }
+    )
+
+
+def pack(files: t.Mapping[str, bytes]) -> str:
+    """Files by their path, as the launcher takes them: base64 of a compressed tar."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=6) as tar:
-        tar.add(ansible_utils, "ansible/module_utils", filter=_wanted)
-        for path in _our_files():
-            tar.add(path, f"{PACKAGE}/{path.parent.name}/{path.name}", filter=_wanted)
-        _add_text(tar, "ansible/__init__.py", f"__version__ = {ansible_version!r}\n")
-        # Without these a collection that is installed on the host would be found instead.
-        for package in _packages():
-            _add_text(tar, f"{package}/__init__.py", "")
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
     return base64.b64encode(packed.getvalue()).decode()
 
 
-def _packages() -> t.Iterator[str]:
-    """The packages that our modules are in, of all levels."""
-    parts = PACKAGE.split("/")
-    yield from ("/".join(parts[:level]) for level in range(1, len(parts) + 1))
-    yield from (f"{PACKAGE}/{folder}" for folder in FOLDERS)
-
-
-def _add_text(tar: tarfile.TarFile, name: str, text: str) -> None:
-    member = tarfile.TarInfo(name)
-    member.size, member.mode = len(text), 0o644
-    tar.addfile(member, io.BytesIO(text.encode()))
-
-
-def _wanted(member: tarfile.TarInfo) -> t.Optional[tarfile.TarInfo]:
-    """A member of the archive as its owner's alone to write; None where it is left out."""
-    if LEFT_OUT.intersection(member.name.split("/")):
-        return None
-    member.uid = member.gid = 0
-    member.uname = member.gname = ""
-    member.mode = 0o755 if member.isdir() else 0o644
-    return member
+# Here, in the process that each task is a fork of: no task reads all files again.
+_key()
+_launcher_text()

@@ -15,17 +15,12 @@ import os
 import pwd
 import socket
 import stat
-import struct
 import sys
 import time
 import zlib
 
 MISSING = "code_missing"  # the key of the answer, where the host has no copy and was sent none
 KEPT = ".ansible/tagadodo.deploy"  # below the home of the user that modules run as
-LENGTH, STATUS = (
-    struct.Struct("!I"),
-    struct.Struct("!i"),
-)  # of a call to the server and of its answer
 STALE = 7 * 24 * 3600  # seconds after which the copy of another version goes
 
 
@@ -82,14 +77,15 @@ def _served(path: str, *call: str) -> int | None:
             return None
         umask = os.umask(0o022)
         os.umask(umask)
-        text = json.dumps([call, dict(os.environ), umask]).encode()
-        socket.send_fds(connection, [LENGTH.pack(len(text))], [1, 2])
-        connection.sendall(text)
-        answer = connection.recv(STATUS.size)
-    if len(answer) < STATUS.size:
+        # One line of JSON; its first byte brings where to print.
+        line = json.dumps([call, dict(os.environ), umask]).encode() + b"\n"
+        socket.send_fds(connection, [line[:1]], [1, 2])
+        connection.sendall(line[1:])
+        answer = connection.recv(16)
+    if not answer:
         print(json.dumps({"failed": True, "msg": "the process that ran the module was lost"}))
         return 1
-    return int(STATUS.unpack(answer)[0])
+    return int(answer)
 
 
 def _copy(key: str, archive: str) -> str:

@@ -8,15 +8,12 @@ The launcher and the server are real, in processes of their own; Ansible's loade
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import os
 import pathlib
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 import typing as t
 from dataclasses import dataclass
@@ -25,6 +22,7 @@ import pytest
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils import _module_server
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils import _launcher
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._host_action import pack
 
 LOADER = """
 import atexit, json, os, sys, time
@@ -57,16 +55,6 @@ FILES = {
 }
 
 
-def archive_of(files: t.Mapping[str, str]) -> str:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name, text in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(text)
-            tar.addfile(member, io.BytesIO(text.encode()))
-    return base64.b64encode(packed.getvalue()).decode()
-
-
 @dataclass(frozen=True)
 class Host:
     """A place where copies are kept, and servers that end when they were not called for a time."""
@@ -77,12 +65,13 @@ class Host:
     def command(self, **params: t.Any) -> list[str]:
         text = pathlib.Path(str(_launcher.__file__)).read_text(encoding="utf-8")
         source = SOURCE.replace("IDLE = 20.0", f"IDLE = {self.idle}")
+        files = {**FILES, f"{SERVER}/_module_server.py": source}
         call = {
             "key": "k1",
             "module": "a.module",
             "profile": "legacy",
             "params": json.dumps(params),
-            "archive": archive_of({**FILES, f"{SERVER}/_module_server.py": source}),
+            "archive": pack({name: text.encode() for name, text in files.items()}),
         }
         place = text.replace('KEPT = ".ansible/tagadodo.deploy"', f"KEPT = {str(self.kept)!r}")
         return [sys.executable, "-c", f"{place}\nlaunch(**{call!r})\n"]

@@ -146,6 +146,8 @@ def test_what_is_not_proven_gets_no_traffic(tmp_path: Path, control_url: str) ->
 
     split = TrafficDirectory.of(tmp_path).split("backend")
     assert split.counts == {"green": 1}
+    nothing_before = {**arguments, "before": {"shares": {}, "instances": {}}}
+    assert run(**nothing_before, prove=[wrong])["changed"] is False
     planned = run(**arguments, prove=[wrong], _ansible_check_mode=True)
     assert planned["after"] == {"backend": {"blue": 75, "green": 25}}
 

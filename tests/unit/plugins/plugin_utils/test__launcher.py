@@ -5,19 +5,17 @@
 
 from __future__ import annotations
 
-import base64
 import errno
-import io
 import json
 import os
 import pathlib
 import tarfile
 import time
-import typing as t
 
 import pytest
 
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils import _launcher
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._host_action import pack
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._launcher import (
     KEPT,
     MISSING,
@@ -38,17 +36,7 @@ FILES = {
 }
 
 
-def archive_of(files: t.Mapping[str, str]) -> str:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name, text in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(text)
-            tar.addfile(member, io.BytesIO(text.encode()))
-    return base64.b64encode(packed.getvalue()).decode()
-
-
-ARCHIVE = archive_of(FILES)
+ARCHIVE = pack({name: text.encode() for name, text in FILES.items()})
 
 
 @pytest.fixture
@@ -92,9 +80,7 @@ def test_what_another_user_could_have_written_is_not_run(
     _launcher._copy("k1", ARCHIVE)
     (kept / place).chmod(0o777)
     asked()
-    assert missing(capsys) == f"{kept / place} could have been written by another user".replace(
-        "/ could", " could"
-    )
+    assert missing(capsys) == f"{kept / place} could have been written by another user"
 
 
 def test_a_copy_that_has_no_room_leaves_nothing(
