@@ -39,9 +39,10 @@ written:
   sample: [__main__.py]
 """
 
+import ast
+import importlib
 import os
 import pathlib
-import sys
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -61,13 +62,31 @@ raise SystemExit(main(sys.argv[1:]))
 
 
 def program() -> dict[str, str]:
-    """Every file by its path: what starts it, and all that was imported for it."""
+    """Every file by its path: what starts it, and all it imports of ours, whatever this process has imported."""
     sources = {"__main__.py": START}
-    for name, module in sys.modules.items():
-        if name.startswith(f"{PACKAGE}."):
-            loader: t.Any = module.__loader__
-            sources[f"{name.replace('.', '/')}.py"] = loader.get_source(name)
+    wanted = [_backup_program.__name__]
+    while wanted:
+        name = wanted.pop()
+        path = f"{name.replace('.', '/')}.py"
+        if path not in sources:
+            sources[path] = _source(name)
+            wanted += _imports(sources[path])
     return sources
+
+
+def _source(name: str) -> str:
+    loader: t.Any = importlib.import_module(name).__loader__
+    text: str = loader.get_source(name)
+    return text
+
+
+def _imports(text: str) -> t.Iterator[str]:
+    """Names of our module utils that a source imports, at its head or later."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
+            yield from (f"{PACKAGE}.{imported.name}" for imported in node.names)
+        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith(f"{PACKAGE}."):
+            yield str(node.module)
 
 
 def put(path: str, dry: bool) -> list[str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import pathlib
 import subprocess
@@ -43,3 +44,14 @@ def test_a_file_that_was_changed_is_written_again(
     (tmp_path / "__main__.py").write_text("")
     assert run_module(backup_program, path=str(tmp_path))["written"] == ["__main__.py"]
     assert (tmp_path / "__main__.py").stat().st_mode & 0o777 == 0o644
+
+
+def test_what_else_was_imported_is_no_part_of_it() -> None:
+    alone = [
+        sys.executable,
+        "-c",
+        f"from {backup_program.__name__} import program; print(*sorted(program()))",
+    ]
+    files = subprocess.run(alone, capture_output=True, text=True, check=True).stdout.split()
+    importlib.import_module(f"{backup_program.PACKAGE}._traffic")
+    assert sorted(backup_program.program()) == files
