@@ -10,7 +10,6 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 from jinja2 import UndefinedError
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._backup_age import age_limit
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import runtime_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     SLOTS,
@@ -115,15 +114,6 @@ def service_logs(services: object, log_dir: str) -> dict[str, str]:
     return {service.name: access_log(log_dir, service.name) for service in _parse(services)}
 
 
-def backup_age_limit(services: object, plan: t.Mapping[str, t.Any]) -> int | None:
-    """Hours that the newest backup may be old before what is planned; None where no service asks."""
-    return age_limit(
-        {service.name: service.settings for service in _parse(public_services(services))},
-        released=[name for name, one in plan["services"].items() if one["action"] == "release"],
-        migrated=[one["service"] for one in plan["migrate"]],
-    )
-
-
 def host_looks(looks: list[dict[str, t.Any]], groups: t.Sequence[str]) -> list[dict[str, t.Any]]:
     """The part of a plan's looks that a host of these groups can make."""
     return looks_of_host(looks, proxy="proxy" in groups, app="app" in groups)
@@ -149,7 +139,6 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
-            "backup_age_limit": backup_age_limit,
             "failure_reason": failure_reason,
             "host_looks": host_looks,
             "public_services": public_services,

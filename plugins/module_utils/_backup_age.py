@@ -37,21 +37,18 @@ def too_old(snapshots: t.Sequence[Aged], project: str, max_age: float, now: floa
 
 
 def age_limit(
-    services: t.Mapping[str, t.Mapping[str, t.Any]],
-    released: t.Collection[str],
-    migrated: t.Collection[str],
+    released: t.Mapping[str, t.Mapping[str, t.Any]], migrated: t.Collection[str]
 ) -> t.Optional[int]:
     """The hours that the newest backup may be old before a release; None where no service asks for one.
 
     Args:
-        services: settings by name, defaults filled in.
-        released: services that get another version.
+        released: settings of the services that get another version, by name, defaults filled in.
         migrated: those of them whose migrations may run.
     """
     asked = [
         settings["backup"]["max_age"]
-        for name, settings in services.items()
-        if (settings["backup"]["before_release"] == "always" and name in released)
+        for name, settings in released.items()
+        if settings["backup"]["before_release"] == "always"
         or (settings["backup"]["before_release"] == "migrations" and name in migrated)
     ]
     return min(asked, default=None)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import typing as t
 
@@ -22,7 +23,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import (
 )
 
 Result = t.Dict[str, t.Any]
-DRAIN_POLL = 0.2  # seconds between two looks at a slot's open connections
+DRAIN_POLL = 0.1  # seconds between two looks at a slot's open connections
 DEFAULT_STOP_TIMEOUT = 10
 
 
@@ -112,10 +113,17 @@ def start(changes: Changes, slots: t.Sequence[Slot]) -> Result:
     }
     pulled = _pull(changes, list(creating.values()))
     if not changes.dry:
-        removals = [step for _slot, step in planned if step.action == "remove"]
-        in_parallel(lambda step: changes.containers.remove(step.name), removals)
+        removals = [step.name for _slot, step in planned if step.action == "remove"]
+        # Removing takes as long as creating: that is not waited for.
+        aside = in_parallel(changes.containers.set_aside, removals)
         in_parallel(
-            lambda pair: _run(changes, *pair), [p for p in planned if p[1].action != "remove"]
+            lambda do: do(),
+            [
+                functools.partial(_run, changes, slot, step)
+                for slot, step in planned
+                if step.action != "remove"
+            ]
+            + [functools.partial(changes.containers.remove, name) for name in aside],
         )
     return _report(
         pulled + [_action(step.name, step.action, step.reason) for _slot, step in planned]

@@ -29,9 +29,13 @@ PRELOADED = (
     "docker",
     *(
         f"{MODULES}.{name}"
-        for name in ("instances", "traffic_shift", "health_check", "release_evidence", "release")
+        for name in (
+            *("release_begin", "instances", "traffic_shift"),
+            *("health_check", "release_evidence", "release"),
+        )
     ),
 )
+TAKEN = b"+"  # told to a caller before its module runs, as the launcher has it; then comes its exit status
 MOST_DESCRIPTORS = 4096  # that a caller may have open
 
 
@@ -46,25 +50,47 @@ def possible() -> bool:
 
 
 def begin(path: str) -> t.Optional[Call]:
-    """Start a server that listens at ``path``, unless there is one that has not come so far yet.
+    """Start a server that listens at ``path``, unless there is one.
 
     Returns:
-        None in the caller, at once. In a process that the server forks for a call: that call, whose
-        surroundings it has taken over. The server itself never returns.
+        None in the caller, at once: the server takes calls already, and answers when it has imported what
+        they need. In a process that the server forks for a call: that call, whose surroundings it has taken
+        over. The server itself never returns.
     """
     lock = _lock(f"{path}.lock") if possible() else None
-    if lock is None or os.fork() != 0:
+    if lock is None:
         return None
-    call = None
+    with contextlib.suppress(OSError), _listen(path) as server:
+        if os.fork() == 0:
+            call = None
+            try:
+                _leave_caller({lock, server.fileno()})
+                _preload()
+                call = _Server(server).run()
+                if call is None:
+                    os.unlink(path)
+                os.close(lock)
+            finally:
+                if (
+                    call is None
+                ):  # also where it failed: nobody is told, the next call starts another
+                    os._exit(0)
+            return call
+    os.close(lock)
+    return None
+
+
+def _listen(path: str) -> socket.socket:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)  # of one that was killed
+    server = socket.socket(socket.AF_UNIX)
     try:
-        _leave_caller(lock)
-        _preload()
-        call = _serve(path, lock)
-    except OSError:  # nobody is told: the next call does without
-        pass
-    if call is None:
-        os._exit(0)
-    return call
+        server.bind(path)
+        server.listen(16)
+    except OSError:
+        server.close()
+        raise
+    return server
 
 
 def _lock(path: str) -> t.Optional[int]:
@@ -79,14 +105,16 @@ def _lock(path: str) -> t.Optional[int]:
     return None
 
 
-def _leave_caller(lock: int) -> None:
-    """Keep nothing of the caller but the lock."""
+def _leave_caller(kept: t.Collection[int]) -> None:
+    """Keep nothing of the caller but these descriptors."""
     os.setsid()
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
-    os.closerange(3, lock)
-    os.closerange(lock + 1, MOST_DESCRIPTORS)
+    first = 3
+    for descriptor in (*sorted(kept), MOST_DESCRIPTORS):
+        os.closerange(first, descriptor)
+        first = descriptor + 1
     os.chdir("/")
 
 
@@ -94,20 +122,6 @@ def _preload() -> None:
     for name in PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-
-
-def _serve(path: str, lock: int) -> t.Optional[Call]:
-    """Serve until nobody calls any more; in a process that is forked for a call, return it."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)  # of one that was killed
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(path)
-        server.listen(16)
-        call = _Server(server).run()
-    if call is None:
-        os.unlink(path)
-    os.close(lock)
-    return call
 
 
 class _Server:
@@ -182,9 +196,10 @@ def _receive(caller: socket.socket) -> Call:
     line, output, _flags, _address = socket.recv_fds(caller, 1, 2)
     with caller.makefile("rb") as rest:
         line += rest.readline()
-    caller.close()
     if not line.endswith(b"\n"):
         os._exit(1)
+    caller.sendall(TAKEN)
+    caller.close()
     call, environment, umask = json.loads(line)
     for descriptor, own in zip(output, (1, 2)):
         os.dup2(descriptor, own)

@@ -66,6 +66,13 @@ class Fleet:
     proxy: t.Tuple[HostView, ...]
     rehearsed: bool = False
 
+    @property
+    def alone(self) -> bool:
+        """Whether one host is all there is: it needs to wait for no other."""
+        return len(self.app) == 1 and [one.name for one in self.app] == [
+            one.name for one in self.proxy
+        ]
+
     def green_share(self, service: str) -> int:
         """Percent of traffic on green, the same on every proxy.
 

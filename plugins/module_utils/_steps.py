@@ -11,6 +11,7 @@ import json
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._backup_age import age_limit
 from ansible_collections.tagadodo.deploy.plugins.module_utils._describe import describe
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import runtime_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._judging import Judging, judging_of
@@ -264,9 +265,10 @@ def _release_step(
         "name": name,
         "record": _shift_record([p.plan for p in parts], shares),
         "start": [slot_spec(p.plan, platform, _release_of(p.plan), p.step.new) for p in starting],
-        "prove": [
-            target for p in starting for target in direct_targets(p.plan, platform, p.step.new)
-        ],
+        **_proofs(
+            fleet,
+            [target for p in starting for target in direct_targets(p.plan, platform, p.step.new)],
+        ),
         "prove_proxy": [
             proxy_target(p.plan, endpoint, p.plan.slot) for p in starting if p.former is None
         ],
@@ -281,6 +283,13 @@ def _release_step(
         "stop": [one for one in stopped if one],
         "back": _back(fleet, parts, platform),
     }
+
+
+def _proofs(fleet: Fleet, targets: t.Sequence[Data]) -> t.Dict[str, t.Sequence[Data]]:
+    """Which call proves the new instances at their own addresses: the one that starts them, so that no traffic
+    is shifted before all hosts have proved theirs; with one host, the one that shifts."""
+    here, later = ([], targets) if fleet.alone else (targets, [])
+    return {"prove": here, "prove_first": later}
 
 
 def _reached(fleet: Fleet, plan: ServicePlan) -> int:
@@ -403,7 +412,7 @@ def _repair_step(fleet: Fleet, plans: t.Sequence[ServicePlan], platform: Platfor
         "name": "instances",
         "record": [],
         "start": [slot_spec(p, platform, p.release) for p in plans],
-        "prove": [target for p in plans for target in direct_targets(p, platform)],
+        **_proofs(fleet, [target for p in plans for target in direct_targets(p, platform)]),
         "prove_proxy": [],
         "settle": 0,
         "peek": {"shares": {}, "instances": {}},
@@ -441,10 +450,16 @@ def steps(
     repairing = [plan for plan in plans if plan.action == "repair"]
     restoring = [plan for plan in plans if plan.action == "restore"]
     tidying = [plan for plan in plans if plan.action == "tidy"]
+    backup_hours = age_limit(
+        {plan.service.name: plan.service.settings for plan in releasing},
+        migrated=[plan.service.name for plan in migrating],
+    )
     release = [_repair_step(fleet, repairing, platform)] if repairing else []
     release += [
         _release_step(parts, fleet, platform, endpoint) for parts in _parts(fleet, releasing)
     ]
+    begin = {one["name"]: one["look"] for step in release for one in step["watch"]}
+    prepares = bool(migrating or begin or backup_hours is not None)
     records = [_record(p, who) for p in moving] + _environment(fleet, moving, who)
     shares = {p.service.name: {p.slot: 100} for p in moving}
     unfinished = [p.unfinished for p in plans if p.resumes and not _is_held(fleet, p)]
@@ -470,9 +485,9 @@ def steps(
         "prove": [target for p in restoring for target in direct_targets(p, platform)],
         "watched": max(unfinished, default=""),
         "steps": release,
-        "begin": list(
-            {one["name"]: one["look"] for step in release for one in step["watch"]}.values()
-        ),
+        "parts": ([{"tasks": "before", "name": "before"}] if prepares else []) + _in_parts(release),
+        "begin": list(begin.values()),
+        "backup_hours": backup_hours,
         # A rollback is not judged by the services that it leaves alone.
         "verify": [proxy_target(p, endpoint) for p in restoring or plans],
         "verify_back": [proxy_target(as_before(p), endpoint) for p in moving if p.before],
@@ -502,6 +517,15 @@ def steps(
             {"service": p.service.name, "release": name} for p in moving for name in _given_up(p)
         ],
     }
+
+
+def _in_parts(release: t.Sequence[Data]) -> t.List[Data]:
+    """What a release does, in order, each part with the file of tasks that does it: nothing is skipped."""
+    parts: t.List[Data] = []
+    for number, step in enumerate(release):
+        asked = ["step", *(what for what in ("watch", "stop") if step[what])]
+        parts += [{**step, "tasks": tasks, "number": number} for tasks in asked]
+    return parts
 
 
 def _data(plan: ServicePlan, data: str) -> Data:

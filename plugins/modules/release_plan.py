@@ -111,6 +111,17 @@ services:
   returned: success
   type: dict
   sample: {backend: {action: release, version: 1.1.0, slot: green}}
+parts:
+  description: What the release does, in order. Each has the file of tasks that does it, and what those tasks are given.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{tasks: step, name: 100 %, number: 0}]
+backup_hours:
+  description: How many hours old the newest backup may be. V(none) where no service of the release asks for one.
+  returned: success
+  type: int
+  sample: 24
 start:
   description: Slots to start, as O(tagadodo.deploy.instances#module:slots).
   returned: success

@@ -47,6 +47,18 @@ options:
     suboptions:
       shares: {description: As O(shares)., type: dict}
       instances: {description: As O(instances)., type: dict}
+  prove_first:
+    description:
+      - What has to be well before anything else is done, as O(prove). A host whose word is enough, because it is the
+        only one, proves its new instances here and not in the call that starts them. What Ansible does between the
+        two takes no time then, as the instances start meanwhile.
+    type: list
+    elements: dict
+    default: []
+  watch:
+    description: Seconds to go on watching the targets of O(prove_first) after all of them were ready.
+    type: float
+    default: 0
   control_url:
     description: Where the control server of nginx listens.
     type: str
@@ -165,7 +177,7 @@ def shift(module: AnsibleModule, proof: Proof) -> dict[str, t.Any]:
     directory = TrafficDirectory.of(params["state_dir"])
     shifter = Shifter(directory, nginx, params["timeout"], time.monotonic, time.sleep)
     before = shifter.shift(*first, dry)
-    proven = {} if dry else proof.demand()
+    proven = demand(module, proof, changed=before.changed)
     start = time.monotonic()
     written = record(module)
     done = shifter.shift(*wanted, dry)
@@ -180,6 +192,14 @@ def shift(module: AnsibleModule, proof: Proof) -> dict[str, t.Any]:
         "seconds": round(time.monotonic() - start, 3),
         "diff": {"before": describe(was), "after": describe(done.after)},
     }
+
+
+def demand(module: AnsibleModule, proof: Proof, changed: bool) -> dict[str, t.Any]:
+    """What was seen of targets that are all well; else the module fails, having ``changed`` something or not."""
+    try:
+        return {} if module.check_mode else proof.demand()
+    except NotProven as failure:
+        module.fail_json(changed=changed, **failure.report.as_dict())
 
 
 def _parsed(raw: dict[str, t.Any]) -> tuple[t.Mapping[str, int], t.Mapping[str, Counts]]:
@@ -214,6 +234,8 @@ def main() -> None:
                 "options": {"shares": {"type": "dict"}, "instances": {"type": "dict"}},
             },
             "prove": PROVE,
+            "prove_first": PROVE,
+            "watch": {"type": "float", "default": 0},
             "control_url": {"type": "str", "default": "http://127.0.0.1:10080"},
             "timeout": {"type": "int", "default": 10},
             "record": RECORD,
@@ -223,13 +245,13 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        proof = Proof.given(module.params["prove"])
-        module.no_log_values.update(proof.secrets)
-        with at_work(module.params["state_dir"], module.params["lock"]):
+        params = module.params
+        first = Proof.given(params["prove_first"], params["watch"])
+        proof = Proof.given(params["prove"])
+        module.no_log_values.update(first.secrets | proof.secrets)
+        demand(module, first, changed=False)
+        with at_work(params["state_dir"], params["lock"]):
             result = shift(module, proof)
-    except NotProven as failure:
-        made = any((module.params["before"] or {}).values())
-        module.fail_json(changed=made, **failure.report.as_dict())
     except (EngineError, LockError, OSError, TargetError, TrafficError) as error:
         module.fail_json(msg=str(error), exception=error)
     module.exit_json(**result)

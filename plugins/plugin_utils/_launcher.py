@@ -10,6 +10,7 @@ and what most calls do not need is imported where it is needed, as an import tak
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
@@ -21,6 +22,7 @@ import zlib
 
 MISSING = "code_missing"  # the key of the answer, where the host has no copy and was sent none
 KEPT = ".ansible/tagadodo.deploy"  # below the home of the user that modules run as
+TAKEN = b"+"  # what the server says before it runs a module; then comes its exit status
 STALE = 7 * 24 * 3600  # seconds after which the copy of another version goes
 
 
@@ -52,7 +54,12 @@ def launch(key: str, module: str, profile: str, params: str, archive: str = "") 
     from ansible_collections.tagadodo.deploy.plugins.module_utils import _module_server
 
     # Returns in processes of the server as well, each with a call of its own.
-    module, profile, params = _module_server.begin(path) or (module, profile, params)
+    call = _module_server.begin(path)
+    if call is None:
+        status = _served(path, module, profile, params)
+        if status is not None:
+            sys.exit(status)
+    module, profile, params = call or (module, profile, params)
     from ansible.module_utils._internal._ansiballz import _loader
 
     _loader.run_module(
@@ -68,24 +75,25 @@ def _served(path: str, *call: str) -> int | None:
     """Have the server run a module here and now, with this process's output, environment and umask.
 
     Returns:
-        the module's exit status; None where no server listens, so that nothing has begun.
+        the module's exit status; None where no server took the call, so that nothing has begun.
     """
-    with socket.socket(socket.AF_UNIX) as connection:
-        try:
-            connection.connect(path)
-        except OSError:
-            return None
-        umask = os.umask(0o022)
-        os.umask(umask)
-        # One line of JSON; its first byte brings where to print.
-        line = json.dumps([call, dict(os.environ), umask]).encode() + b"\n"
+    umask = os.umask(0o022)
+    os.umask(umask)
+    # One line of JSON; its first byte brings where to print.
+    line = json.dumps([call, dict(os.environ), umask]).encode() + b"\n"
+    answer = b""
+    with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(OSError):
+        connection.connect(path)
         socket.send_fds(connection, [line[:1]], [1, 2])
         connection.sendall(line[1:])
-        answer = connection.recv(16)
-    if not answer:
+        for part in iter(lambda: connection.recv(16), b""):
+            answer += part
+    if not answer.startswith(TAKEN):
+        return None
+    if answer == TAKEN:
         print(json.dumps({"failed": True, "msg": "the process that ran the module was lost"}))
         return 1
-    return int(answer)
+    return int(answer[len(TAKEN) :])
 
 
 def _copy(key: str, archive: str) -> str:

@@ -17,7 +17,6 @@ import time
 import typing as t
 
 import pytest
-from described import services_with
 from stack import ROOT, Run, Stack
 from test_hardening import PEOPLE, Watcher, installed_files, leaks
 
@@ -339,16 +338,11 @@ PLAY = [
         "roles": ["tagadodo.deploy.common"],
         "tasks": [
             {
-                "name": f"Have a backup of {hours} hours at most",
+                "name": f"Have a backup, {hours} hours old at most",
                 "ansible.builtin.include_tasks": str(ROOT / "playbooks/tasks/backup.yml"),
-                "vars": {
-                    "plan": {"services": {"backend": {"action": action}}, "migrate": []},
-                    "services": services_with(
-                        backup={"before_release": "always", "max_age": hours}
-                    ),
-                },
+                "vars": {"plan": {"backup_hours": hours}},
             }
-            for hours, action in ((24, "release"), (0, "keep"), (0, "release"))
+            for hours in (24, None, 0)
         ],
     }
 ]

@@ -26,11 +26,11 @@ from stack import ROOT, Run, Stack
 STEPS = {
     "migrate": "TASK [Run pending migrations",
     "baseline": "TASK [Note what users get before",
-    "start": "TASK [Start the new instances, and prove them at their own addresses (30 %)]",
-    "shift": "TASK [Prove them through nginx by a secret header, and shift traffic to them (30 %)]",
+    "start": "TASK [Start the new instances (30 %)]",
+    "shift": "TASK [Prove them, and shift traffic to them (30 %)]",
     "watch": "  backend  30 %",
-    "start the rest": "TASK [Start the new instances, and prove them at their own addresses (100 %)]",
-    "shift all": "TASK [Prove them through nginx by a secret header, and shift traffic to them (100 %)]",
+    "start the rest": "TASK [Start the new instances (100 %)]",
+    "shift all": "TASK [Prove them, and shift traffic to them (100 %)]",
     "bake": "  backend 100 %",
     "finish": "TASK [Record the success, and stop",
 }

@@ -10,8 +10,8 @@ from clients import live_version, load, lost_requests
 from described import services_with
 from stack import Stack
 
-START = "TASK [Start the new instances, and prove them at their own addresses"
-SHIFT = "TASK [Prove them through nginx by a secret header, and shift traffic to them"
+START = "TASK [Start the new instances"
+SHIFT = "TASK [Prove them, and shift traffic to them"
 # Where it is killed: before the task of this name or after this line of progress, and so many seconds later.
 ALL = (
     ("TASK [Record the intent, and pull", 0),

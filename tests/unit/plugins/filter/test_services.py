@@ -11,7 +11,6 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.tagadodo.deploy.plugins.filter.services import (
-    backup_age_limit,
     failure_reason,
     public_services,
     service_routes,
@@ -44,16 +43,6 @@ def test_secrets_are_either_all_there_is_or_not_there() -> None:
     assert public["api"]["secrets"] == {"TOKEN": ""}
     for told in (public, service_runtimes(SERVICES)):
         assert "hush" not in str(told)
-
-
-def test_a_plan_needs_a_backup_when_a_service_that_it_releases_asks_for_one() -> None:
-    asking = {**SERVICES["api"], "backup": {"before_release": "always", "max_age": 12}}
-    services = {**SERVICES, "api": asking}
-    released = {"services": {"api": {"action": "release"}}, "migrate": []}
-    kept = {"services": {"api": {"action": "keep"}}, "migrate": []}
-    assert backup_age_limit(services, released) == 12
-    assert backup_age_limit(services, kept) is None
-    assert backup_age_limit(SERVICES, released) is None
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,15 @@ The launcher and the server are real, in processes of their own; Ansible's loade
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import typing as t
 from dataclasses import dataclass
@@ -90,15 +93,10 @@ class Host:
         return {**json.loads(done.stdout), "code": done.returncode}
 
     def server(self) -> int:
-        """The process that serves, as soon as there is one."""
-        first = self.run()
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            ran = self.run()
-            if ran["parent"] != os.getpid():
-                return int(ran["parent"])
-            time.sleep(0.05)
-        raise AssertionError(f"nothing was served after {first}")
+        """The process that serves: the first call starts it, and is served as well."""
+        served_by = self.run()["parent"]
+        assert served_by != os.getpid()
+        return int(served_by)
 
     def sockets(self) -> list[pathlib.Path]:
         return [path for path in (self.kept / "k1").glob("server-*") if path.is_socket()]
@@ -126,6 +124,32 @@ def test_calls_are_served_as_if_each_ran_by_itself(host: Host, tmp_path: pathlib
     assert (one["code"], one["marked"], one["umask"]) == (3, "first", 0o077)
     assert (two["code"], two["marked"], two["umask"]) == (0, "", 0o022)
     assert (tmp_path / "left").exists(), "what a module does at its exit is done"
+
+
+def test_a_call_that_no_server_takes_runs_by_itself(host: Host) -> None:
+    """Another call holds the lock and does not listen; the server ends while the call waits for it."""
+    host.server()
+    _until(lambda: not host.sockets(), "the server does not end")
+    path = next(host.kept.glob("k1/server-*.lock"))
+    with path.open("r+") as lock:
+        _until(lambda: _takes(lock), "the server does not end")
+        assert host.run()["parent"] == os.getpid()
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(path.with_suffix("")))
+            server.listen()
+            closing = threading.Thread(target=lambda: [server.accept()[0].close() for _ in "12"])
+            closing.start()
+            assert host.run()["parent"] == os.getpid()
+            closing.join()
+        path.with_suffix("").unlink()
+
+
+def _takes(lock: t.IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def test_the_server_has_left_its_caller_and_ends(host: Host) -> None:
@@ -162,7 +186,7 @@ def test_a_module_whose_process_is_lost_fails(host: Host, tmp_path: pathlib.Path
         told = json.loads(caller.communicate()[0])
     assert (caller.returncode, told["failed"]) == (1, True)
     assert "was lost" in told["msg"]
-    # Its socket is dead; the next call runs by itself and starts another.
+    # Its socket is dead; the next call starts another.
     assert host.server() != server
 
 

@@ -541,15 +541,47 @@ def test_the_plan_says_that_data_is_backed_up_before(asked: dict[str, object], l
     assert lines == ([f"  backup  the data{line}"] if asked else [])
 
 
+def test_the_plan_says_how_old_a_backup_may_be() -> None:
+    asked = {"backup": {"before_release": "always", "max_age": 12}}
+    kept = deploy(fleet(host(containers=containers(version="1.1.0", image=NEW))), **asked)
+    for plan, hours in ((deploy(fleet(), **asked), 12), (deploy(fleet()), None), (kept, None)):
+        assert steps(fleet(), [plan], PLATFORM, ENDPOINT)["backup_hours"] == hours
+
+
+def test_the_parts_of_a_release_are_the_files_of_tasks_that_have_something_to_do() -> None:
+    def parts(**changes: object) -> list[tuple[str, int | None]]:
+        on = fleet(host(containers=containers(count=4)))
+        given = steps(on, [deploy(on, instances=4, **changes)], PLATFORM, ENDPOINT)["parts"]
+        return [(one["tasks"], one.get("number")) for one in given]
+
+    assert parts(bake=0) == [("step", 0)]
+    assert parts(bake=0, backup={"before_release": "always"}) == [("before", None), ("step", 0)]
+    assert parts(bake=60) == [("before", None), ("step", 0), ("watch", 0)]
+    rolling = {"batch": 3, "minimum": 1, "maximum": 2}
+    assert parts(strategy="rolling", rolling=rolling, bake=0) == [
+        ("before", None),
+        *((tasks, 0) for tasks in ("step", "watch", "stop")),
+        ("step", 1),
+    ]
+
+
 def test_started_slots_are_what_the_instances_module_takes() -> None:
     given = steps(fleet(), [deploy(fleet())], PLATFORM, ENDPOINT)
     slot = Slot.parse(given["steps"][0]["start"][0], {})
     assert slot.instances[0] == Instance(
         "tagadodo-backend-green-1", 1, service().address(PLATFORM, "green", 1)
     )
-    assert [target["container"] for target in given["steps"][0]["prove"]] == [
+    assert [target["container"] for target in given["steps"][0]["prove_first"]] == [
         one.name for one in slot.instances
     ]
+
+
+def test_new_instances_are_proven_before_any_shift_by_whom_need_not_wait_for_another_host() -> None:
+    """Several hosts: where they are started, all before one shifts. One host: where traffic is shifted."""
+    one, two = fleet(), fleet(host(), host("app2"))
+    for on, start, shift in ((one, 0, 2), (two, 2, 0)):
+        given = steps(on, [deploy(on)], PLATFORM, ENDPOINT)["steps"][0]
+        assert (len(given["prove"]), len(given["prove_first"])) == (start, shift)
 
 
 def test_descriptions_of_nothing_to_do_are_one_line() -> None:

@@ -151,7 +151,11 @@ def test_what_is_not_proven_gets_no_traffic(tmp_path: Path, control_url: str) ->
     planned = run(**arguments, prove=[wrong], _ansible_check_mode=True)
     assert planned["after"] == {"backend": {"blue": 75, "green": 25}}
 
-    done = run(**arguments, prove=[counted])
+    first = run(**arguments, prove=[counted], prove_first=[wrong])
+    assert (first["failed"], first["changed"]) == (True, False)
+    assert not (tmp_path / "releases").exists()
+
+    done = run(**arguments, prove=[counted], prove_first=[counted], watch=0.1)
     assert done["proven"]["targets"][0]["ready"]
     assert (done["changed"], done["written"]) == (True, ["backend/r1"])
     assert read_shares(tmp_path) == {"backend": 25}
