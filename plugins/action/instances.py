@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Taga Dodo deploy contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the module of the same name."""
+"""Runs the module that a task names. ``meta/runtime.yml`` sends those here that have no action of their own."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ from ansible_collections.tagadodo.deploy.plugins.plugin_utils._host_action impor
 
 
 class ActionModule(ModuleAction):
-    """See the documentation of the module of the same name."""
+    """See the documentation of the module that the task names."""

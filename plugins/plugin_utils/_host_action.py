@@ -101,7 +101,7 @@ class HostAction(ActionBase):
 
 
 class ModuleAction(HostAction):
-    """Runs the module of the same name."""
+    """Runs the module that the task names."""
 
     _supports_check_mode = True
     _supports_diff = True
