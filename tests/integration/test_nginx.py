@@ -6,7 +6,10 @@ import contextlib
 import gzip
 import http.client
 import io
+import ipaddress
 import json
+import os
+import pathlib
 import re
 import socket
 import ssl
@@ -24,6 +27,7 @@ from stack import SERVICES_FILE, Stack
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as websocket
 
+EXPECTED = pathlib.Path(__file__).with_name("expected") / "nginx.conf"
 API, ADMIN = "api.localhost", "admin.localhost"
 HSTS = "max-age=31536000; includeSubDomains"
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -242,6 +246,39 @@ def remove_echo(stack: Stack) -> None:
     for name, container in stack.containers().items():
         if name.startswith("echo-"):
             container.remove(force=True)
+
+
+# --- the configuration as a whole
+
+
+def test_the_configuration_is_the_one_that_was_reviewed(stack: Stack, token: str) -> None:
+    """What nginx -T says. After a change that is meant: EXPECTED=write ./scripts/test integration, and read the diff."""
+    command = ["nginx", "-T", "-c", str(stack.config_dir / "nginx/nginx.conf")]
+    said = stack.containers()["nginx"].exec_run(command, stderr=False).output.decode()
+    for own, told in (
+        (token, "PROBE_TOKEN"),
+        *((f":{port}", f":{name}") for name, port in ports(stack).items()),
+        (stack.name, "tagadodo"),
+    ):
+        said = said.replace(own, told)
+    said = re.sub(r"[0-9a-f]{16}\\n", r"REVISION\\n", said)
+    first = ipaddress.ip_network(stack.subnet)[0]
+    said = re.sub(
+        rf"{str(first).split('.', 1)[0]}\.\d+\.\d+\.\d+:",
+        lambda found: f"SUBNET[{int(ipaddress.ip_address(found[0][:-1])) - int(first)}]:",
+        said,
+    )
+    if os.environ.get("EXPECTED") == "write":
+        EXPECTED.write_text(said)
+    assert said == EXPECTED.read_text()
+
+
+def ports(stack: Stack) -> dict[str, int]:
+    return {
+        "HTTPS": stack.https_port,
+        "HTTP": stack.http_port,
+        "CONTROL": stack.control_port,
+    }
 
 
 # --- headers
