@@ -26,6 +26,7 @@ REVISION = "@REVISION@"
 TOKEN = "@PROBE_TOKEN@"
 TOKEN_BYTES = 32
 _MADE_TOKEN = re.compile(rf"\b[0-9a-f]{{{2 * TOKEN_BYTES}}}\b")
+STEADY = 2.0  # seconds in which nginx reads a file again that it was told to
 IN_A_ROW = 3  # answers of the new revision: workers that are leaving may still take a connection
 POLL = 0.1  # seconds
 ENDED = frozenset({"exited", "dead", "restarting", "removing"})
@@ -338,18 +339,24 @@ class Waiter:
         since = int(self.now())
         return Mark(since, len(self.container.log(since)))
 
-    def wait(self, revision: str, mark: Mark) -> None:
+    def wait(self, revision: str, mark: Mark, steady: float = 0.0) -> None:
         """
+        Args:
+            steady: seconds for which it has to answer with nothing else; for a revision that it may have
+                answered with before it was told to read it again.
+
         Raises:
             NginxError: it complained, ended or kept another revision; with nginx's own reason.
         """
         deadline = self.clock() + self.timeout
-        in_a_row = 0
-        while in_a_row < IN_A_ROW:
+        in_a_row, since = 0, self.clock()
+        while in_a_row < IN_A_ROW or self.clock() < since + steady:
             served = self.served()
             in_a_row = in_a_row + 1 if served == revision else 0
             if not in_a_row:
                 self._fail_if_hopeless(mark, revision, served, self.clock() >= deadline)
+                since = self.clock()
+            if not in_a_row or steady:
                 self.sleep(POLL)
 
     def _fail_if_hopeless(self, mark: Mark, revision: str, served: str, late: bool) -> None:

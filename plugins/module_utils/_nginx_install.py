@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._nginx import (
+    STEADY,
     Configuration,
     NginxContainer,
     NginxError,
@@ -177,7 +178,7 @@ class Install:
         self.container.reload()
         try:
             if former:
-                self.waiter.wait(former, mark)
+                self.waiter.wait(former, mark, STEADY)
         except NginxError as error:
             return f"The former configuration was put back, but {error}"
         return "The former configuration was put back"

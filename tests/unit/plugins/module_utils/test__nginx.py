@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._nginx import (
     Configuration,
     NginxError,
     Versions,
+    Waiter,
     complaint,
     ensure_token,
     last_complaint,
@@ -115,3 +117,52 @@ def test_the_token_is_made_once_and_readable_by_root_alone(tmp_path: Path) -> No
     assert len(token) == 64
     assert ensure_token(path) == read_token(path) == token
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+class Answering:
+    """Stands for nginx and its container in a second that is counted: what it answers from when on."""
+
+    def __init__(self, answers: dict[float, str]) -> None:
+        self.now = 0.0
+        self._answers = answers
+
+    def status(self) -> str:
+        return "running"
+
+    def log(self, since: int) -> str:
+        return ""
+
+    def served(self) -> str:
+        return next(
+            a for when, a in sorted(self._answers.items(), reverse=True) if when <= self.now
+        )
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize(
+    ("steady", "answers", "seconds"),
+    [
+        (0.0, {0: "new"}, 0.0),
+        (0.0, {0: "old", 1: "new"}, 1.0),
+        (2.0, {0: "new"}, 2.0),
+        (2.0, {0: "new", 1: "other", 3: "new"}, 5.0),
+        (2.0, {0: "new", 1: "other"}, None),
+    ],
+)
+def test_nginx_is_waited_for_until_its_answer_is_to_be_believed(
+    steady: float,
+    answers: dict[float, str],
+    seconds: float | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nginx = Answering(answers)
+    monkeypatch.setattr(Waiter, "served", lambda _self: nginx.served())
+    waiter = Waiter(t.cast(t.Any, nginx), "", 10, lambda: nginx.now, nginx.sleep, lambda: 0.0)
+    if seconds is None:
+        with pytest.raises(NginxError, match="did not take revision new, it answers other"):
+            waiter.wait("new", waiter.mark(), steady)
+    else:
+        waiter.wait("new", waiter.mark(), steady)
+        assert nginx.now == pytest.approx(seconds, abs=0.25)
