@@ -10,14 +10,18 @@ ends when it was not called for a while, and ends a module whose caller has gone
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
+import gc
 import importlib
 import json
 import os
 import select
 import signal
 import socket
+import sys
+import threading
 import typing as t
 
 IDLE = 20.0  # seconds without a call after which the server ends
@@ -80,6 +84,19 @@ def begin(path: str) -> t.Optional[Call]:
     return None
 
 
+def leave(status: int) -> t.NoReturn:
+    """End a process that was forked for a call, as Python ends, but for the memory: to free what it shares
+    with the server would take 0.15 s."""
+    for thread in threading.enumerate():
+        if not thread.daemon and thread is not threading.current_thread():
+            thread.join()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(status)
+
+
 def _listen(path: str) -> socket.socket:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)  # of one that was killed
@@ -122,6 +139,7 @@ def _preload() -> None:
     for name in PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    gc.freeze()  # what is shared with forks stays shared
 
 
 class _Server:

@@ -62,13 +62,18 @@ def launch(key: str, module: str, profile: str, params: str, archive: str = "") 
     module, profile, params = call or (module, profile, params)
     from ansible.module_utils._internal._ansiballz import _loader
 
-    _loader.run_module(
-        json_params=params.encode(),
-        profile=profile,
-        module_fqn=module,
-        modlib_path=folder,
-        extensions={},
-    )
+    try:
+        _loader.run_module(
+            json_params=params.encode(),
+            profile=profile,
+            module_fqn=module,
+            modlib_path=folder,
+            extensions={},
+        )
+    except SystemExit as ending:
+        if call and isinstance(ending.code, int):
+            _module_server.leave(ending.code)
+        raise
 
 
 def _served(path: str, *call: str) -> int | None:
