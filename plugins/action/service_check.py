@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 import typing as t
@@ -31,6 +32,8 @@ from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
 # The process that imports this is the one that prints, and that each task is a fork of. What is loaded here is
 # not loaded again by each of them.
 PRELOADED = (_filters, service_options())
+# Neither it nor its forks look again at what is there by now, and a page that nobody writes to is shared.
+gc.freeze()
 # Ansible does not flush. In a pipe, as in the log of a pipeline, progress would be seen when 8 kB of it are full.
 if isinstance(sys.stdout, io.TextIOWrapper):
     sys.stdout.reconfigure(line_buffering=True)

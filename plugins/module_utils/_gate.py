@@ -64,13 +64,10 @@ __all__ = [
     "PROBES",
     "RULES",
     "TRAFFIC",
-    "Outlook",
     "Rule",
     "Step",
     "Verdict",
-    "enough_traffic",
     "judge",
-    "needed",
     "rules_for",
 ]
 
@@ -132,18 +129,6 @@ class Verdict:
         }
 
 
-@dataclass(frozen=True)
-class Outlook:
-    """How many requests a step ``needed`` to pass, and how many it is ``expected`` to see."""
-
-    needed: int
-    expected: int
-
-    @property
-    def enough(self) -> bool:
-        return self.expected >= self.needed
-
-
 def judge(
     rounds: t.Sequence[Look],
     service: str,
@@ -198,38 +183,6 @@ def judge(
         _numbers(case, findings),
         () if decided.kind == PASS else lacking,
     )
-
-
-def needed(step: Step, rules: t.Sequence[Rule] = RULES) -> int:
-    """Requests without error on the new slot that decide a step; each error costs some twenty more.
-
-    It is what the critical and high rules need to accept. The bake step is decided before its maximum
-    when the medium rule accepts as well, for which requests of earlier steps count, too.
-    """
-    errors = [
-        rule for rule in rules if rule.what == "errors" and (step.bake or rule.tier != MEDIUM)
-    ]
-    return max((rule.test.clean_to_accept for rule in errors), default=0)
-
-
-def enough_traffic(
-    per_minute: float,
-    share: float,
-    seconds: float,
-    rules: t.Sequence[Rule] = RULES,
-    bake: bool = False,
-) -> Outlook:
-    """What a step needs and gets, for the plan that is said before a release.
-
-    Args:
-        per_minute: requests a minute of the service.
-        share: percent of them on the new slot.
-        seconds: how long the step lasts at most.
-        rules: see :func:`rules_for`.
-        bake: whether it is the last step.
-    """
-    step = Step("planned", share, "old", "new", 0, 0, seconds, bake=bake)
-    return Outlook(needed(step, rules), int(per_minute * share / 100 * seconds / 60))
 
 
 def _rejected(findings: t.Sequence[Finding]) -> t.Optional[Verdict]:

@@ -162,6 +162,47 @@ def rules_for(settings: t.Optional[t.Mapping[str, t.Any]] = None) -> t.Tuple[Rul
     return tuple(sorted((*changed, *metrics), key=lambda rule: TIERS.index(rule.tier)))
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """How many requests a step ``needed`` to pass, and how many it is ``expected`` to see."""
+
+    needed: int
+    expected: int
+
+    @property
+    def enough(self) -> bool:
+        return self.expected >= self.needed
+
+
+def needed(rules: t.Sequence[Rule] = RULES, bake: bool = False) -> int:
+    """Requests without error on the new slot that decide a step; each error costs some twenty more.
+
+    It is what the critical and high rules need to accept. The last step, ``bake``, is decided before its maximum
+    when the medium rule accepts as well, for which requests of earlier steps count, too.
+    """
+    errors = [rule for rule in rules if rule.what == "errors" and (bake or rule.tier != MEDIUM)]
+    return max((rule.test.clean_to_accept for rule in errors), default=0)
+
+
+def enough_traffic(
+    per_minute: float,
+    share: float,
+    seconds: float,
+    rules: t.Sequence[Rule] = RULES,
+    bake: bool = False,
+) -> Outlook:
+    """What a step needs and gets, for the plan that is said before a release.
+
+    Args:
+        per_minute: requests a minute of the service.
+        share: percent of them on the new slot.
+        seconds: how long the step lasts at most.
+        rules: see :func:`rules_for`.
+        bake: whether it is the last step.
+    """
+    return Outlook(needed(rules, bake), int(per_minute * share / 100 * seconds / 60))
+
+
 def _check_keys(where: str, given: t.Any, known: t.Sequence[str]) -> None:
     if not isinstance(given, t.Mapping):
         raise ValueError(f"{where}: {given!r} is not a dictionary; write {', '.join(known)} in it")

@@ -14,7 +14,7 @@ import math
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._gate import (
+from ansible_collections.tagadodo.deploy.plugins.module_utils._gate_rules import (
     Outlook,
     enough_traffic,
     rules_for,

@@ -523,7 +523,8 @@ def _in_parts(release: t.Sequence[Data]) -> t.List[Data]:
     """What a release does, in order, each part with the file of tasks that does it: nothing is skipped."""
     parts: t.List[Data] = []
     for number, step in enumerate(release):
-        asked = ["step", *(what for what in ("watch", "stop") if step[what])]
+        first = ["reach"] if number else []
+        asked = [*first, "step", *(what for what in ("watch", "stop") if step[what])]
         parts += [{**step, "tasks": tasks, "number": number} for tasks in asked]
     return parts
 

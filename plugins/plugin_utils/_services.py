@@ -11,8 +11,8 @@ import functools
 import pathlib
 import typing as t
 
-import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.yaml import yaml_load
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     Service,
@@ -26,7 +26,7 @@ _SPECS = pathlib.Path(__file__).resolve().parents[2] / "roles/app/meta/argument_
 @functools.lru_cache(maxsize=1)
 def service_options() -> dict[str, t.Any]:
     """The options of one service, as argument spec."""
-    specs = yaml.safe_load(_SPECS.read_text(encoding="utf-8"))["argument_specs"]
+    specs = yaml_load(_SPECS.read_text(encoding="utf-8"))["argument_specs"]
     return _grouped(specs["service"]["options"])
 
 

@@ -26,9 +26,11 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._gate import (
     BASELINE,
     Step,
     Verdict,
+    rules_for,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._gate_rules import (
     enough_traffic,
     needed,
-    rules_for,
 )
 
 Counts = t.Union[SlotCounts, SlotLook, None]
@@ -752,13 +754,13 @@ def test_the_low_traffic_plan(
 
 
 def test_what_a_step_needs_is_what_it_waits_for() -> None:
-    short = rounds_of(1, users(needed(step()) - 1), users(600))
-    enough = rounds_of(1, users(needed(step())), users(600))
+    short = rounds_of(1, users(needed() - 1), users(600))
+    enough = rounds_of(1, users(needed()), users(600))
     assert judged(short, now=60.0).missing == ("1 more requests without error on green",)
     assert judged(enough, now=60.0).kind == "pass"
-    assert needed(step(bake=True)) == enough_traffic(0, 100, 30, bake=True).needed == 226
+    assert needed(bake=True) == enough_traffic(0, 100, 30, bake=True).needed == 226
     strict = rules_for({"error_rate": {"critical": 5, "high": 2, "medium": 1}})
-    assert needed(step(), strict) > 63
+    assert needed(strict) > 63
 
 
 # --- what holds for all rounds ---
@@ -806,7 +808,7 @@ def test_clean_traffic_never_fails(first: t.List[Look], more: t.List[Look], of: 
 @for_all
 def test_nothing_passes_without_enough_requests(rounds: t.List[Look], of: Step, now: float) -> None:
     seen = sum(one.service(SERVICE).slot(NEW).counts.attempts for one in rounds)
-    if seen < needed(step()):
+    if seen < needed():
         assert judged(rounds, of, now=now).kind != "pass"
 
 

@@ -561,6 +561,7 @@ def test_the_parts_of_a_release_are_the_files_of_tasks_that_have_something_to_do
     assert parts(strategy="rolling", rolling=rolling, bake=0) == [
         ("before", None),
         *((tasks, 0) for tasks in ("step", "watch", "stop")),
+        ("reach", 1),
         ("step", 1),
     ]
 
