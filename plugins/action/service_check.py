@@ -16,7 +16,14 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.tagadodo.deploy.plugins.filter import services as _filters
-from ansible_collections.tagadodo.deploy.plugins.module_utils._service import ServiceError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import runtime_of
+from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
+    Platform,
+    Service,
+    ServiceError,
+    access_log,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._strategy import is_watched
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._command_line import (
     CommandLineError,
     check_command_line,
@@ -43,6 +50,8 @@ ARGUMENTS = {
     "only": {"type": "raw"},
     "version": {"type": "raw"},
     "release": {"type": "bool", "default": True},
+    "registry": {"type": "str", "default": ""},
+    "log_dir": {"type": "str", "default": ""},
     "secret_problems": {"type": "list", "elements": "str", "default": []},
 }
 
@@ -60,25 +69,53 @@ class ActionModule(ActionBase):
         _validated, args = ActionBase.validate_argument_spec(self, ARGUMENTS)
         try:
             check_command_line(context.CLIARGS.get("extra_vars", ()), load_extra_vars(self._loader))
-            names = _names(args)
+            described, chosen = _services(args)
         except (CommandLineError, ServiceError) as error:
             raise AnsibleActionFail(str(error)) from error
-        return {**result, "changed": False, "names": names}
+        names = [service.name for service in chosen]
+        return {
+            **result,
+            "changed": False,
+            "names": names,
+            "asked": _asked(args, described, chosen),
+        }
 
 
-def _names(args: t.Mapping[str, t.Any]) -> list[str]:
-    """The services that are asked for.
+def _asked(
+    args: t.Mapping[str, t.Any], described: t.Sequence[Service], chosen: t.Sequence[Service]
+) -> dict[str, t.Any]:
+    """What every host is asked about them before a release is planned."""
+    platform = Platform(registry=args["registry"])
+    return {
+        "runtimes": {service.name: runtime_of(service.settings) for service in described},
+        "tags": [
+            f"{service.repository(platform)}:{service.settings['version']}"
+            for service in chosen
+            if service.settings["version"]
+        ],
+        "logs": {
+            service.name: access_log(args["log_dir"], service.name)
+            for service in described
+            if is_watched(service)
+        },
+    }
+
+
+def _services(
+    args: t.Mapping[str, t.Any],
+) -> tuple[tuple[Service, ...], tuple[Service, ...]]:
+    """The services that are described, and those of them that are asked for.
 
     Raises:
         ServiceError: the first mistake in a description or in what is asked for.
     """
     check_version_is_text(args["version"], "version")
     if args["services"] is None:
-        return []
+        return (), ()
     services = parse_services(args["services"])
     chosen = named_services(services, args["only"])
     if args["release"]:
         chosen = select_services(services, args["only"], args["version"])
     for problem in args["secret_problems"]:
         raise ServiceError(problem)
-    return [service.name for service in chosen]
+    return services, chosen

@@ -10,18 +10,15 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 from jinja2 import UndefinedError
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import runtime_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     SLOTS,
     Platform,
     Service,
     ServiceError,
-    access_log,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._steps import undo_of
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import looks_of_host
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
-    as_names,
     parse_services,
 )
 
@@ -76,24 +73,6 @@ def service_secrets(services: object) -> dict[str, dict[str, str]]:
     return {service.name: dict(service.secrets) for service in _parse(services)}
 
 
-def service_runtimes(services: object) -> dict[str, dict[str, t.Any]]:
-    """The settings that shape containers, by service."""
-    return {service.name: runtime_of(service.settings) for service in _parse(services)}
-
-
-def service_tags(
-    services: object, registry: str, version: str = "", only: object = ()
-) -> list[str]:
-    """``repository:tag`` of every service that is to be released."""
-    platform = Platform(registry=registry)
-    names = as_names(only)
-    return [
-        f"{service.repository(platform)}:{version or service.settings['version']}"
-        for service in _parse(services)
-        if (not names or service.name in names) and (version or service.settings["version"])
-    ]
-
-
 def service_routes(services: object, project: str, subnet: str) -> list[dict[str, t.Any]]:
     """The routes of the nginx role."""
     platform = Platform(project=project, subnet=subnet)
@@ -107,11 +86,6 @@ def service_routes(services: object, project: str, subnet: str) -> list[dict[str
         }
         for service in _parse(services)
     ]
-
-
-def service_logs(services: object, log_dir: str) -> dict[str, str]:
-    """Where nginx logs the requests of each service."""
-    return {service.name: access_log(log_dir, service.name) for service in _parse(services)}
 
 
 def host_looks(looks: list[dict[str, t.Any]], groups: t.Sequence[str]) -> list[dict[str, t.Any]]:
@@ -143,10 +117,7 @@ class FilterModule:
             "host_looks": host_looks,
             "public_services": public_services,
             "secret_problems": secret_problems,
-            "service_logs": service_logs,
             "service_routes": service_routes,
-            "service_runtimes": service_runtimes,
             "service_secrets": service_secrets,
-            "service_tags": service_tags,
             "undo_of": undo_of,
         }

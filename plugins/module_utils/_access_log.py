@@ -30,6 +30,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._log_tail import (
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS
 
+RATE_BYTES = 2 * 1024 * 1024  # of the log that is read to learn how much users send
 RECENT_BYTES = 16 * 1024 * 1024  # of the log that is read to learn what is usual
 PATIENCE = 3.0  # seconds after which a client that leaves without an answer has met slowness
 LONGEST_ROUTE = 40

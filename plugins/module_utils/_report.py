@@ -10,7 +10,7 @@ import os
 import time
 import typing as t
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._access_log import recent
+from ansible_collections.tagadodo.deploy.plugins.module_utils._access_log import RATE_BYTES, recent
 from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import Containers
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import connect
 from ansible_collections.tagadodo.deploy.plugins.module_utils._host import read_key, resolve_tags
@@ -40,7 +40,7 @@ LATELY = 3600  # seconds
 
 def sent_lately(path: str) -> dict[str, float]:
     """What users sent, by the end of a log and the one that was rotated before it."""
-    seen = recent(path, LATELY, time.time())
+    seen = recent(path, LATELY, time.time(), most_bytes=RATE_BYTES)
     return {
         "requests": seen.total.requests,
         "failed": seen.total.failed,

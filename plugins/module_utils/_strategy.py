@@ -54,6 +54,11 @@ def release_steps(service: Service, live: int) -> t.Tuple[Step, ...]:
     return _STRATEGIES[service.settings["strategy"]](service, live)
 
 
+def is_watched(service: Service) -> bool:
+    """Whether any step of its releases is judged by what users get."""
+    return bool(service.settings["strategy"] != "blue_green" or service.settings["bake"])
+
+
 def _blue_green(service: Service, live: int) -> t.Tuple[Step, ...]:
     return (_last(service, live),)
 

@@ -39,6 +39,14 @@ options:
     description: Whether the services are to be released, so that each of them needs a version.
     type: bool
     default: true
+  registry:
+    description: Registry of images that name none (C(deploy_registry)).
+    type: str
+    default: ""
+  log_dir:
+    description: Directory of all logs (C(deploy_log_dir)).
+    type: str
+    default: ""
   secret_problems:
     description: What filter P(tagadodo.deploy.secret_problems#filter) says of them; anything is a mistake.
     type: list
@@ -66,4 +74,23 @@ names:
   type: list
   elements: str
   sample: [backend, frontend]
+asked:
+  description: What M(tagadodo.deploy.release_begin) is given, to ask each host about the services.
+  returned: success
+  type: dict
+  contains:
+    runtimes:
+      description: Settings that shape containers, by service.
+      type: dict
+      returned: success
+    tags:
+      description: Image and tag of every service that is to be released.
+      type: list
+      elements: str
+      returned: success
+    logs:
+      description: Where nginx logs the requests of services whose releases are watched.
+      type: dict
+      returned: success
+  sample: {tags: ["tagadodo/backend:1.1.0"], runtimes: {backend: {port: 3000}}, logs: {}}
 """

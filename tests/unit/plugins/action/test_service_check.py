@@ -50,6 +50,20 @@ PASSES = {
     "text that looks like a number": (backend(version="1.10"), ["backend"]),
 }
 
+PASSES["hosts"] = (
+    check(
+        services={
+            "backend": {**SERVICES["backend"], "strategy": "canary"},
+            "frontend": {**SERVICES["frontend"], "bake": 0},
+        },
+        only="backend",
+        version="1.1.0",
+        registry="registry.example.com",
+        log_dir="/var/log/shop",
+    ),
+    ["backend"],
+)
+
 MISTAKES = {
     "no services": (
         check(services={}),
@@ -131,6 +145,17 @@ def test_what_is_asked_for_is_named_and_nothing_changes(
     result = answers[case].result
     assert result.get("names") == PASSES[case][1], result
     assert result["changed"] is False
+
+
+def test_it_says_what_hosts_are_asked_about(answers: dict[str, t.Any]) -> None:
+    asked = answers["hosts"].result["asked"]
+    assert asked["tags"] == ["registry.example.com/tagadodo/backend:1.1.0"]
+    assert (sorted(asked["runtimes"]), asked["runtimes"]["frontend"]["port"]) == (
+        ["backend", "frontend"],
+        80,
+    )
+    assert asked["logs"] == {"backend": "/var/log/shop/nginx/backend.access.json"}
+    assert answers["by list"].result["asked"]["tags"] == ["tagadodo/backend:1.0.0"]
 
 
 @pytest.mark.parametrize("case", MISTAKES)

@@ -14,9 +14,7 @@ from ansible_collections.tagadodo.deploy.plugins.filter.services import (
     failure_reason,
     public_services,
     service_routes,
-    service_runtimes,
     service_secrets,
-    service_tags,
 )
 
 SERVICES: dict[str, t.Any] = {
@@ -41,22 +39,7 @@ def test_secrets_are_either_all_there_is_or_not_there() -> None:
     public = public_services(SERVICES)
     assert isinstance(public, dict)
     assert public["api"]["secrets"] == {"TOKEN": ""}
-    for told in (public, service_runtimes(SERVICES)):
-        assert "hush" not in str(told)
-
-
-@pytest.mark.parametrize(
-    ("version", "only", "tags"),
-    [
-        ("", "", ["docker.io/tagadodo/api:1.0.0"]),
-        ("2", "", ["docker.io/tagadodo/api:2", "registry.example.com/admin:2"]),
-        ("2", "api-admin", ["registry.example.com/admin:2"]),
-        ("2", "api-admin, api", ["docker.io/tagadodo/api:2", "registry.example.com/admin:2"]),
-        ("2", ["api"], ["docker.io/tagadodo/api:2"]),
-    ],
-)
-def test_tags_of_what_is_to_be_released(version: str, only: object, tags: list[str]) -> None:
-    assert service_tags(SERVICES, "docker.io", version, only) == tags
+    assert "hush" not in str(public)
 
 
 def test_routes_know_both_slots_and_the_settings_of_the_route() -> None:
@@ -74,7 +57,7 @@ def test_routes_know_both_slots_and_the_settings_of_the_route() -> None:
 
 def test_a_mistake_is_told_in_one_line() -> None:
     with pytest.raises(AnsibleFilterError, match=r"services.api.port: 70000 is not between"):
-        service_runtimes({"api": {**SERVICES["api"], "port": 70000}})
+        service_secrets({"api": {**SERVICES["api"], "port": 70000}})
 
 
 def test_the_reason_of_a_failed_loop_is_that_of_its_item() -> None:
