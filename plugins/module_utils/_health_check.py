@@ -44,7 +44,7 @@ _Seen = t.Tuple[int, t.Union[Observation, EngineError]]
 class Limits:
     """Seconds: how soon to ask again at first, how long all may take, how long to watch then."""
 
-    interval: float = 0.1
+    interval: float = 0.05
     timeout: float = 600.0
     watch: float = 0.0
 

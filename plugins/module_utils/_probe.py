@@ -59,7 +59,7 @@ class ProbeState:
 
     target: Target
     began: float
-    interval: float = 0.1
+    interval: float = 0.05
     streaks: t.Mapping[str, Streak] = field(
         default_factory=lambda: {kind: Streak() for kind in (STARTUP, READY, LIVE)}
     )
@@ -76,7 +76,7 @@ class ProbeState:
     failure: str = ""
 
     @classmethod
-    def begin(cls, target: Target, now: float, interval: float = 0.1) -> ProbeState:
+    def begin(cls, target: Target, now: float, interval: float = 0.05) -> ProbeState:
         """A target nobody has asked yet; without a startup path it counts as started."""
         started = None if target.has(STARTUP) else now
         return cls(target, began=now, interval=interval, started_at=started)

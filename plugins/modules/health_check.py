@@ -147,7 +147,7 @@ options:
   interval:
     description: Seconds after which a target that comes up is asked again at first.
     type: float
-    default: 0.1
+    default: 0.05
   timeout:
     description: Seconds all targets together have to become ready, whatever their probes allow.
     type: float
@@ -273,7 +273,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "targets": {**TARGETS, "required": True},
-            "interval": {"type": "float", "default": 0.1},
+            "interval": {"type": "float", "default": 0.05},
             "timeout": {"type": "float", "default": 600},
             "watch": {"type": "float", "default": 0},
         },
