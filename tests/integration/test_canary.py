@@ -100,7 +100,7 @@ FAULTS = [
     ({"FAULT_LATENCY_MS": 1500}, {"slow"}),
     # Health through nginx fails as well, and which of both is seen first is a matter of moments.
     ({"FAULT_LOSE_DATABASE_AFTER": 12}, {"database lost", "critical feature"}),
-    ({"FAULT_CRASH_AFTER": 14}, {"container", "API down"}),
+    ({"FAULT_CRASH_AFTER": 14}, {"container", "API down", "critical feature"}),
 ]
 
 
