@@ -14,7 +14,6 @@ import re
 import socket
 import ssl
 import tarfile
-import threading
 import time
 import typing as t
 from dataclasses import dataclass
@@ -392,33 +391,38 @@ def test_only_a_websocket_where_the_route_has_one_becomes_another_protocol(
 # --- rate limit
 
 
-def flood(stack: Stack, source: str, requests: int) -> tuple[list[Answer], float]:
-    """Ask as fast as nginx answers, all on one connection; answers and seconds."""
-    with contextlib.closing(Connection(stack, API, source)) as connection:
-        connection.connect()
-        one = f"GET /version HTTP/1.1\r\nHost: {API}\r\n\r\n".encode()
+FLOOD = 320  # requests: more than the burst, and more than become allowed while they are sent
+
+
+def flood(stack: Stack, source: str) -> tuple[list[Answer], float]:
+    """Ask on many connections at once, so that a slow machine sends them as close together as a quick one.
+
+    Returns:
+        answers, and the seconds until the last of them.
+    """
+    with contextlib.ExitStack() as closing:
+        connections = [Connection(stack, API, source) for _number in range(FLOOD)]
+        for connection in connections:
+            closing.enter_context(contextlib.closing(connection))
+            connection.connect()
         began = time.monotonic()
-        writer = threading.Thread(target=connection.sock.sendall, args=(one * requests,))
-        writer.start()
-        stream = connection.sock.makefile("rb")
+        for connection in connections:
+            connection.request("GET", "/version")
         answers = []
-        for _number in range(requests):
-            status = int(stream.readline().split()[1])
-            headers = http.client.parse_headers(stream)
-            answers.append(Answer(status, headers, stream.read(int(headers["Content-Length"]))))
-        writer.join()
+        for connection in connections:
+            response = connection.getresponse()
+            answers.append(Answer(response.status, response.headers, response.read()))
         return answers, time.monotonic() - began
 
 
 def test_who_asks_too_often_is_told_so_and_nobody_else(stack: Stack) -> None:
-    answers, seconds = flood(stack, "127.0.0.2", 900)
+    answers, seconds = flood(stack, "127.0.0.2")
     others = [ask(stack, API, "/version", source="127.0.0.3").status for _time in range(20)]
     elsewhere = ask(stack, ADMIN, "/", source="127.0.0.2").status
     statuses = [answer.status for answer in answers]
     passed = statuses.count(200)
     print(f"{passed} of {len(statuses)} requests in {seconds:.2f} s passed")
     assert set(statuses) == {200, 429}
-    assert statuses[: BURST + 1] == [200] * (BURST + 1)
     assert BURST + 1 <= passed <= BURST + 1 + RATE * seconds + 1
     assert set(others) == {200}
     assert elsewhere == 200
@@ -429,7 +433,7 @@ def test_who_asks_too_often_is_told_so_and_nobody_else(stack: Stack) -> None:
 
 
 def test_probes_of_a_release_are_not_limited(stack: Stack, token: str) -> None:
-    assert flood(stack, "127.0.0.4", 900)[0][-1].status == 429
+    assert 429 in {answer.status for answer in flood(stack, "127.0.0.4")[0]}
     probe = {"X_Probe_Token": token, "X_Probe_Slot": "green"}
     answers = [ask(stack, API, "/version", source="127.0.0.4", **probe) for _time in range(20)]
     assert {answer.status for answer in answers} == {200}
