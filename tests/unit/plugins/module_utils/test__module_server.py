@@ -137,11 +137,16 @@ def test_a_call_that_no_server_takes_runs_by_itself(host: Host) -> None:
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(str(path.with_suffix("")))
             server.listen()
-            closing = threading.Thread(target=lambda: [server.accept()[0].close() for _ in "12"])
+            closing = threading.Thread(target=_hang_up, args=(server, 2))
             closing.start()
             assert host.run()["parent"] == os.getpid()
             closing.join()
         path.with_suffix("").unlink()
+
+
+def _hang_up(server: socket.socket, calls: int) -> None:
+    for _call in range(calls):
+        server.accept()[0].close()
 
 
 def _takes(lock: t.IO[str]) -> bool:
