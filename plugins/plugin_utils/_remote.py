@@ -21,6 +21,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import become_loader, connection_loader
 
+PER_THREAD = "AnsibleAccessContext"
 AT_ONCE = 16  # hosts asked at the same time
 
 Answer = t.Dict[str, t.Any]
@@ -48,8 +49,7 @@ class RemoteHosts:
         Returns:
             the module's result by host; ``failed`` and ``msg`` where a host cannot be reached.
         """
-        # Each thread needs its own copy of Ansible's context of the task.
-        contexts = [contextvars.copy_context() for _name in arguments]
+        contexts = [context_of_thread() for _name in arguments]
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
             futures = [
                 pool.submit(context.run, self._hosts[name].run, module, given)
@@ -60,6 +60,19 @@ class RemoteHosts:
     def close(self) -> None:
         for host in self._hosts.values():
             host.close()
+
+
+def context_of_thread() -> contextvars.Context:
+    """Ansible's context of the task for another thread.
+
+    It is a copy but for the stack of those who want to know what is read: Ansible makes one for each thread
+    that has none, and breaks where two threads use the same.
+    """
+    context = contextvars.Context()
+    for variable, value in contextvars.copy_context().items():
+        if variable.name != PER_THREAD:
+            context.run(variable.set, value)
+    return context
 
 
 class _RemoteHost:

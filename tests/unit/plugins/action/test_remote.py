@@ -13,6 +13,9 @@ import sys
 import typing as t
 
 import pytest
+from ansible._internal._templating._access import AnsibleAccessContext
+
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._remote import context_of_thread
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 
@@ -104,3 +107,9 @@ def test_a_host_that_cannot_be_reached_is_told_and_keeps_no_other_waiting(
     for answers in rounds:
         assert answers["away"]["failed"]
         assert "127.0.0.1" in answers["away"]["msg"]
+
+
+def test_threads_share_no_stack_of_ansible() -> None:
+    own = AnsibleAccessContext.current()
+    others = [context_of_thread().run(AnsibleAccessContext.current) for _thread in range(2)]
+    assert len({id(one) for one in (own, *others)}) == 3
