@@ -21,6 +21,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import (
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._http_probe import ask
 from ansible_collections.tagadodo.deploy.plugins.module_utils._probe import (
+    INTERVAL,
     Observation,
     ProbeState,
 )
@@ -44,7 +45,7 @@ _Seen = t.Tuple[int, t.Union[Observation, EngineError]]
 class Limits:
     """Seconds: how soon to ask again at first, how long all may take, how long to watch then."""
 
-    interval: float = 0.05
+    interval: float = INTERVAL
     timeout: float = 600.0
     watch: float = 0.0
 

@@ -114,7 +114,7 @@ def start(changes: Changes, slots: t.Sequence[Slot]) -> Result:
     pulled = _pull(changes, list(creating.values()))
     if not changes.dry:
         removals = [step.name for _slot, step in planned if step.action == "remove"]
-        # Removing takes as long as creating: that is not waited for.
+        # Removing takes as long as creating, which need not wait for it.
         aside = in_parallel(changes.containers.set_aside, removals)
         in_parallel(
             lambda do: do(),

@@ -75,9 +75,8 @@ def begin(path: str) -> t.Optional[Call]:
                     os.unlink(path)
                 os.close(lock)
             finally:
-                if (
-                    call is None
-                ):  # also where it failed: nobody is told, the next call starts another
+                # Also where it failed: nobody is told, and the next call starts another.
+                if call is None:
                     os._exit(0)
             return call
     os.close(lock)

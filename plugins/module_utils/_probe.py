@@ -21,6 +21,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._target import (
     Target,
 )
 
+INTERVAL = 0.05  # seconds after which a target that comes up is asked again at first
 EAGERNESS = 0.05  # while a target comes up, it is asked again after this part of the time so far
 ENDED = ("exited", "dead", "removing")
 
@@ -59,7 +60,7 @@ class ProbeState:
 
     target: Target
     began: float
-    interval: float = 0.05
+    interval: float = INTERVAL
     streaks: t.Mapping[str, Streak] = field(
         default_factory=lambda: {kind: Streak() for kind in (STARTUP, READY, LIVE)}
     )
@@ -76,7 +77,7 @@ class ProbeState:
     failure: str = ""
 
     @classmethod
-    def begin(cls, target: Target, now: float, interval: float = 0.05) -> ProbeState:
+    def begin(cls, target: Target, now: float, interval: float = INTERVAL) -> ProbeState:
         """A target nobody has asked yet; without a startup path it counts as started."""
         started = None if target.has(STARTUP) else now
         return cls(target, began=now, interval=interval, started_at=started)

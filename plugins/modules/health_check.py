@@ -273,7 +273,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "targets": {**TARGETS, "required": True},
-            "interval": {"type": "float", "default": 0.05},
+            "interval": {"type": "float", "default": Limits.interval},
             "timeout": {"type": "float", "default": 600},
             "watch": {"type": "float", "default": 0},
         },

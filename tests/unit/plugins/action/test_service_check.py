@@ -48,21 +48,20 @@ PASSES = {
     "a whole number as version": (check(only="backend", version=2), ["backend"]),
     "a described number": (backend(version=20260102), ["backend"]),
     "text that looks like a number": (backend(version="1.10"), ["backend"]),
-}
-
-PASSES["hosts"] = (
-    check(
-        services={
-            "backend": {**SERVICES["backend"], "strategy": "canary"},
-            "frontend": {**SERVICES["frontend"], "bake": 0},
-        },
-        only="backend",
-        version="1.1.0",
-        registry="registry.example.com",
-        log_dir="/var/log/shop",
+    "hosts": (
+        check(
+            services={
+                "backend": {**SERVICES["backend"], "strategy": "canary"},
+                "frontend": {**SERVICES["frontend"], "bake": 0},
+            },
+            only="backend",
+            version="1.1.0",
+            registry="registry.example.com",
+            log_dir="/var/log/shop",
+        ),
+        ["backend"],
     ),
-    ["backend"],
-)
+}
 
 MISTAKES = {
     "no services": (
