@@ -157,6 +157,9 @@ def inspect_containers(names: t.Sequence[str], timeout: float) -> States:
 class Questions:
     """Everything that is asked at one look, at the same time; answers are collected at its end.
 
+    Containers are looked at first, as those that do not run need not be asked, and last: whatever a
+    crash made others answer, it is seen as well, and is named as the cause.
+
     Args:
         budget: seconds all may take. What cannot be asked in time is not asked.
         ask: sends one request.
@@ -179,7 +182,6 @@ class Questions:
         self._clock = clock
         self._deadline = clock() + budget
         self._pool = ThreadPoolExecutor(max_workers=AT_ONCE)
-        self._known: t.List[Seen] = []
         self._asked: t.List[Future[Seen]] = []
 
     def __enter__(self) -> Questions:
@@ -189,7 +191,10 @@ class Questions:
                 self._submit(self._metric, one.name, metric)
             if one.smoke and one.smoke.count > 0:
                 self._submit(self._smoke, one.name, one.smoke)
-        states = self._states()
+        try:
+            states = self._states()
+        except EngineError:  # answers() says it
+            states = {}
         for service, slot, target in self._instances():
             state = states.get(target.container)
             if state is None or state.running:
@@ -203,7 +208,8 @@ class Questions:
     def answers(self) -> Seen:
         """What was seen, by service."""
         total = {one.name: ServiceLook() for one in self._services}
-        for seen in (*self._known, *(future.result() for future in self._asked)):
+        answered = [future.result() for future in self._asked]
+        for seen in (*answered, *self._containers()):
             for name, look in seen.items():
                 total[name] += look
         return total
@@ -218,22 +224,26 @@ class Questions:
                     yield one.name, slot, target
 
     def _states(self) -> States:
-        """How the containers are; none if the engine does not say."""
-        behind = [
-            (service, slot, target.container)
-            for service, slot, target in self._instances()
-            if target.container
-        ]
+        """How the containers are.
+
+        Raises:
+            EngineError: the engine does not say.
+        """
+        names = [target.container for *_whose, target in self._instances() if target.container]
+        return self._inspect(names, self._budget / 2)
+
+    def _containers(self) -> t.Iterator[Seen]:
+        """How the containers are now, or that the engine does not say."""
+        behind = [one for one in self._instances() if one[2].container]
         try:
-            states = self._inspect([name for _service, _slot, name in behind], self._budget / 2)
+            states = self._states()
         except EngineError as error:
-            problem = ServiceLook(problems=(str(error),))
-            self._known.append({service: problem for service, _slot, _name in behind})
-            return {}
-        for service, slot, name in behind:
-            facts = SlotLook(containers=(_facts(states[name]),))
-            self._known.append({service: ServiceLook({slot: facts})})
-        return states
+            for service in {service for service, *_whose in behind}:
+                yield {service: ServiceLook(problems=(str(error),))}
+            return
+        for service, slot, target in behind:
+            facts = SlotLook(containers=(_facts(states[target.container]),))
+            yield {service: ServiceLook({slot: facts})}
 
     def _metric(self, service: str, metric: Metric) -> Seen:
         value, problem = metric.value(self._ask(metric.request(self._budget)))

@@ -235,6 +235,25 @@ def test_only_instances_that_run_are_asked(serve: Serve) -> None:
     )
 
 
+def test_a_crash_during_the_look_is_seen_by_it(serve: Serve) -> None:
+    """Else the errors it causes would be named, and not what caused them."""
+    restarted: t.List[int] = []
+
+    def crash(path: str) -> t.Tuple[int, t.Any]:
+        restarted.append(1)
+        return 502, {}
+
+    def inspect(names: t.Sequence[str], timeout: float) -> t.Dict[str, ContainerState]:
+        count = min(len(restarted), 1)
+        return {name: ContainerState(name, True, running=True, restart_count=count) for name in names}
+
+    url = serve(crash).url
+    slots = {"green": {"instances": [instance("green-1", url, container="c-green-1")]}}
+    green = look(service(slots=slots), inspect=inspect)["backend"].slot("green")
+    assert green.probes["ready"].bad == 1
+    assert [one.restarts for one in green.containers] == [1]
+
+
 def test_without_an_engine_instances_are_asked_all_the_same(serve: Serve) -> None:
     def inspect(names: t.Sequence[str], timeout: float) -> t.Dict[str, ContainerState]:
         raise EngineError("the Docker engine does not answer")
