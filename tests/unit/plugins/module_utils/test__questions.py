@@ -245,7 +245,9 @@ def test_a_crash_during_the_look_is_seen_by_it(serve: Serve) -> None:
 
     def inspect(names: t.Sequence[str], timeout: float) -> t.Dict[str, ContainerState]:
         count = min(len(restarted), 1)
-        return {name: ContainerState(name, True, running=True, restart_count=count) for name in names}
+        return {
+            name: ContainerState(name, True, running=True, restart_count=count) for name in names
+        }
 
     url = serve(crash).url
     slots = {"green": {"instances": [instance("green-1", url, container="c-green-1")]}}
