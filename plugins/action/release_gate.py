@@ -53,7 +53,7 @@ class ActionModule(HostAction):
 
     def _watch(self, looker: _Looker) -> Watch:
         try:
-            watch = Watch.of(self._task.args["services"], looker.first())
+            watch = Watch.of(self._task.args["services"])
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from error
         for interval in itertools.chain(FIRST_INTERVALS, itertools.repeat(INTERVAL)):
@@ -83,7 +83,6 @@ class _Looker:
         self._taken = dict.fromkeys(args["hosts"], 0)
         self._missed = dict.fromkeys(args["hosts"], 0)
         self._why: dict[str, str] = {}
-        self._ahead: list[Look] = []
 
     @property
     def lost(self) -> str:
@@ -91,19 +90,11 @@ class _Looker:
         names = [name for name, missed in self._missed.items() if missed >= LOST_AFTER]
         return f"{names[0]}: {self._why[names[0]]}" if names else ""
 
-    def first(self) -> list[Look]:
-        """The rounds that were made before, by a run that was ended; and the first of this one."""
-        rounds, _control = self._round()
-        self._ahead = rounds[-1:]
-        return rounds[:-1]
-
     def look(self) -> tuple[list[Look], dict[str, t.Any] | None]:
-        """The rounds since the last call."""
-        rounds, control = self._round()
-        rounds, self._ahead = self._ahead + rounds, []
-        return rounds, control
+        """The rounds since the last call, and what an operator asks for.
 
-    def _round(self) -> tuple[list[Look], dict[str, t.Any] | None]:
+        The first time there may be many: a run that was ended has made them.
+        """
         answers = self._hosts.run(EVIDENCE, {name: self._arguments(name) for name in self._taken})
         by_number: dict[int, list[Look]] = {}
         control = None

@@ -62,8 +62,8 @@ class Watch:
     _printed: t.Dict[str, t.Tuple[float, t.Tuple[t.Any, ...]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, services: t.Sequence[t.Mapping[str, t.Any]], looks: t.Sequence[Look]) -> Watch:
-        """Begin, or go on after the rounds that an ended run made.
+    def of(cls, services: t.Sequence[t.Mapping[str, t.Any]]) -> Watch:
+        """Begin.
 
         Args:
             services: ``watch`` of a step of the plan.
@@ -80,7 +80,7 @@ class Watch:
             )
             for one in services
         ]
-        return cls(watched, list(looks))
+        return cls(watched)
 
     def take(
         self,

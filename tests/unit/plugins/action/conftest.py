@@ -32,6 +32,9 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
         self.v2_runner_on_ok(result, failed=True)
+
+    def v2_runner_on_skipped(self, result):
+        self.v2_runner_on_ok(result)
 """
 
 

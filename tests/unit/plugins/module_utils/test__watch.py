@@ -30,7 +30,7 @@ def service(name: str = "backend", **step: t.Any) -> dict[str, t.Any]:
 
 
 def watch(*rounds: t.Any, **changes: t.Any) -> Watch:
-    watching = Watch.of([service(**changes)], [])
+    watching = Watch.of([service(**changes)])
     for number, (new, old) in enumerate(rounds, start=1):
         watching.take([look(number, new, old)], None, "", number * 5.0)
     return watching
@@ -78,9 +78,8 @@ def test_a_host_that_is_lost_ends_it() -> None:
 
 
 def test_a_run_that_was_ended_is_gone_on_with() -> None:
-    rounds = [look(number, *GOOD) for number in range(1, 5)]
-    watching = Watch.of([service()], rounds)
-    watching.take([look(5, *GOOD)], None, "", 25.0)
+    watching = Watch.of([service()])
+    watching.take([look(number, *GOOD) for number in range(1, 6)], None, "", 25.0)
     assert watching.over
     assert watching.as_data() == watch(*[GOOD] * 5).as_data()
 
@@ -131,7 +130,7 @@ def test_an_operator_may_abort() -> None:
 
 
 def test_all_services_have_to_pass() -> None:
-    watching = Watch.of([service(), service("frontend")], [])
+    watching = Watch.of([service(), service("frontend")])
     for number in range(1, 6):
         watching.take([look(number, *GOOD)], None, "", number * 5.0)
     assert watching.verdicts["backend"].kind == "pass"
@@ -157,4 +156,4 @@ def test_lines_of_progress_come_with_news_or_after_a_while() -> None:
 def test_wrong_gate_settings_are_told_in_one_line() -> None:
     wrong = {**service(), "gate": {"error_rate": {"critical": 1, "high": 5, "medium": 2}}}
     with pytest.raises(ValueError, match="critical"):
-        Watch.of([wrong], [])
+        Watch.of([wrong])
