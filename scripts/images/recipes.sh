@@ -137,7 +137,7 @@ unpack_wheels() {
     for glibc in 2_17 2_24 2_27 2_28; do platforms+=(--platform "manylinux_${glibc}_$(uname -m)"); done
     version=$(docker run --rm --network none "tagadodo/base:$BASE" sh -c 'python3 --version 2>/dev/null || echo Python 3.11.0')
     version=${version#Python }
-    [[ -x $VENV/bin/python ]] || ensure_venv runtime
+    ensure_venv runtime
     run_logged wheels "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
         --target "$1/python" --only-binary :all: --python-version "${version%.*}" \
         --platform "manylinux2014_$(uname -m)" "${platforms[@]}" --requirement "$1/wheels.txt"

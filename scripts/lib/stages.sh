@@ -11,9 +11,10 @@ STAGES_PASSED=0
 STAGES_FAILED=()
 declare -A STAGE_PID STAGE_BEGAN
 
+# run_stage NAME: whatever becomes of it, the others are to be run.
 run_stage() {
     start_stage "$1"
-    join_stage "$1"
+    join_stage "$1" || true
 }
 
 # start_stage NAME: begins it beside everything else; join_stage waits for it.
@@ -30,6 +31,7 @@ start_stage() {
     set +m
 }
 
+# join_stage NAME: waits for it, tells how it ended, and is true if it passed.
 join_stage() {
     local told took failed=0
     wait "${STAGE_PID[$1]}" || failed=1
@@ -44,6 +46,7 @@ join_stage() {
         tail -n 60 "$LOGS/test-$1.log" | sed 's/\x1b\[[0-9;]*m//g'
         STAGES_FAILED+=("$1")
     fi
+    [[ $failed -eq 0 ]]
 }
 
 # For a trap: ends the stages that still run, asks them to clean up first, and keeps the exit status.

@@ -7,12 +7,18 @@
 
 # ensure_venv [runtime|demo|test]: puts its programs first in PATH. Each includes the one before.
 ensure_venv() {
-    local wanted=${1:-runtime} stamp python
+    local wanted=${1:-runtime} stamp lock
     export PATH=$VENV/bin:$PATH VIRTUAL_ENV=$VENV
     stamp=$(cat "$ROOT"/requirements/*.txt | sha256sum | cut -c1-16)
-    if [[ -x $VENV/bin/python ]] && venv_has "$stamp" "$wanted"; then
-        return 0
-    fi
+    exec {lock}>"$LOGS/venv.lock" # two may ask for it at the same time
+    flock "$lock"
+    if ! venv_has "$stamp" "$wanted"; then make_venv "$stamp" "$wanted"; fi
+    exec {lock}>&-
+}
+
+# make_venv STAMP runtime|demo|test
+make_venv() {
+    local python
     if ! "$VENV/bin/python" -c 'import pip' 2>/dev/null; then
         find_python
         python=$PYTHON
@@ -20,14 +26,15 @@ ensure_venv() {
         rm -rf "$VENV"
         run_logged venv "$python" -m venv "$VENV"
     fi
-    say "installing Python requirements ($wanted)"
+    say "installing Python requirements ($2)"
     run_logged pip "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
-        --requirement "$ROOT/requirements/$wanted.txt"
-    echo "$stamp $wanted" >"$VENV/.installed"
+        --requirement "$ROOT/requirements/$2.txt"
+    echo "$1 $2" >"$VENV/.installed"
 }
 
+# venv_has STAMP runtime|demo|test
 venv_has() {
-    [[ -f $VENV/.installed ]] || return 1
+    [[ -x $VENV/bin/python && -f $VENV/.installed ]] || return 1
     local installed
     installed=$(<"$VENV/.installed")
     case $2 in
@@ -39,7 +46,8 @@ venv_has() {
 # find_python: sets PYTHON to one that the pinned Ansible runs on (3.11 to 3.14), with venv.
 find_python() {
     local candidate
-    for candidate in python3 python3.13 python3.12 python3.11 python3.14; do
+    # The distribution's own first: it is built with optimization, which one that was built by hand often is not.
+    for candidate in /usr/bin/python3 python3 python3.13 python3.12 python3.11 python3.14; do
         if python_fits "$candidate"; then
             PYTHON=$candidate
             break

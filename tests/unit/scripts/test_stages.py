@@ -62,6 +62,13 @@ def test_a_failing_stage_ends_with_status_1_and_shows_its_output(script):
     assert "never reached" not in told
 
 
+def test_whether_a_stage_passed_is_known_to_those_that_need_it(script):
+    process = script(
+        "start_stage bad; start_stage good; if join_stage bad; then run_stage deaf; fi; join_stage good"
+    )
+    assert process.communicate()[0].endswith("failed: bad\nstages: 1 passed, 1 failed\n")
+
+
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_lets_its_stages_clean_up_and_leaves_none_running(
     script, tmp_path, sign
