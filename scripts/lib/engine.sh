@@ -5,8 +5,9 @@
 #
 # The container engine: the one that answers, or one started here, which stop_engine stops again.
 
-# Holds "systemd" or a process id while an engine started here may be running.
+# Holds "systemd" or a process id while an engine started here, by this script or one before, may be running.
 ENGINE_STATE=$BUILD/engine.started
+ENGINE_IS_OWN=no # whether this script started it
 
 engine_answers() {
     timeout 20 docker version >/dev/null 2>&1
@@ -20,6 +21,7 @@ ensure_engine() {
         if apt_knows docker-cli; then packages+=(docker-cli); fi
         need_apt "${packages[@]}"
     fi
+    ENGINE_IS_OWN=yes
     if engine_answers; then
         # Its package starts it where systemd runs.
         echo systemd >"$ENGINE_STATE"
@@ -53,6 +55,11 @@ wait_for_engine() {
         fi
         sleep 0.2
     done
+}
+
+# Stops the engine only if this script started it: in one that runs since an earlier one there may be a demo.
+stop_own_engine() {
+    if [[ $ENGINE_IS_OWN == yes ]]; then stop_engine; fi
 }
 
 # Stops the engine only if it was started here.

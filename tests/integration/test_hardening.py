@@ -23,6 +23,8 @@ DATA_PORTS = {"redis": 6379, "mongodb": 27017}
 CAPABILITIES = {"CHOWN": 0, "DAC_OVERRIDE": 1, "SETGID": 6, "SETUID": 7, "NET_BIND_SERVICE": 10}
 PEOPLE = stat.S_IROTH | stat.S_IWOTH
 LISTEN = "0A"
+NEW = 100  # looks in which a process is new
+SELDOM = 100  # looks from which an old one gets one
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,14 @@ class Watcher:
             thread.join()
 
     def _watch(self, ended: threading.Event) -> None:
+        known: dict[str, int] = {}
         while not ended.wait(0.005):
             self.looks += 1
-            for pid in filter(str.isdigit, os.listdir("/proc")):
+            known = {pid: known.get(pid, 0) + 1 for pid in filter(str.isdigit, os.listdir("/proc"))}
+            for pid, looks in known.items():
+                # A new one may become another program yet.
+                if looks > NEW and looks % SELDOM:
+                    continue
                 # A process may end between the two looks.
                 with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as arguments:
                     line = arguments.read().replace(b"\0", b" ")
