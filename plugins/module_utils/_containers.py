@@ -15,6 +15,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import (
     container_state,
     engine_errors,
     has_image,
+    pull,
     remove,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import (
@@ -81,9 +82,7 @@ class Containers:
         return has_image(self._client, image)
 
     def pull(self, image: str) -> None:
-        """Fetch ``repository@digest`` with the credentials this host's docker has."""
-        with engine_errors(f"pulling {image}"):
-            self._client.images.pull(image)
+        pull(self._client, image)
 
     def create(self, wanted: Slot, instance: Instance, mark: str) -> None:
         """Create and start one instance with its fixed address, limits and hardening."""

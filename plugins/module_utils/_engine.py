@@ -338,5 +338,10 @@ def execute(client: t.Any, name: str, argv: t.Sequence[str]) -> RunResult:
 def ensure_image(client: t.Any, image: str) -> None:
     """Pull ``image`` where this host does not have it."""
     if not has_image(client, image):
-        with engine_errors(f"pulling {image}"):
-            client.images.pull(image)
+        pull(client, image)
+
+
+def pull(client: t.Any, image: str) -> None:
+    """Fetch ``repository@digest``, or a tag, with the credentials this host's docker has."""
+    with engine_errors(f"pulling {image}"):
+        client.images.pull(image)

@@ -5,19 +5,8 @@
 
 from __future__ import annotations
 
-IMAGE = "tagadodo/testhost:debian12-docker"
+import pathlib
 
-# --privileged fails where this machine is a container itself, for want of SYS_RESOURCE.
-# molecule/default/create.yml says the same.
-RIGHTS = (
-    "--cap-add=ALL",
-    "--cap-drop=SYS_RESOURCE",
-    "--security-opt=seccomp=unconfined",
-    "--security-opt=apparmor=unconfined",
-    "--security-opt=systempaths=unconfined",
-    "--device-cgroup-rule=a *:* rwm",
-    "--cgroupns=host",
-    "--volume=/sys/fs/cgroup:/sys/fs/cgroup",
-    "--tmpfs=/run",
-    "--tmpfs=/run/lock",
-)
+IMAGE = "tagadodo/testhost:debian12-docker"
+_ARGUMENTS = pathlib.Path(__file__).with_suffix(".args").read_text(encoding="utf-8")
+RIGHTS = tuple(line for line in _ARGUMENTS.splitlines() if line.startswith("--"))

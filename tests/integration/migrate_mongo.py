@@ -17,6 +17,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 import docker
+import plays
 import yaml
 from ansible.module_utils.testing import patch_module_args
 from stack import ROOT
@@ -170,21 +171,9 @@ class Migrating:
 
     def play(self, image: str, hosts: t.Sequence[str], folder: pathlib.Path) -> None:
         """The module in a play over hosts, one after the other (``serial: 1``)."""
-        here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-        inventory = {"all": {"hosts": dict.fromkeys(hosts, here)}}
         given = self.on("{{ inventory_hostname }}")._given(image)
         task = {"name": "Migrate", "tagadodo.deploy.migration": given}
-        play = {
-            "name": "Migrate",
-            "hosts": "all",
-            "gather_facts": False,
-            "serial": 1,
-            "tasks": [task],
-        }
-        for name, content in (("hosts.yml", inventory), ("play.yml", [play])):
-            (folder / name).write_text(yaml.safe_dump(content))
-        program = pathlib.Path(sys.executable).parent / "ansible-playbook"
-        command = [str(program), "-i", str(folder / "hosts.yml"), str(folder / "play.yml")]
+        command = plays.command(folder, hosts, {"name": "Migrate", "serial": 1, "tasks": [task]})
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
 
@@ -217,7 +206,9 @@ class Migrating:
         return [f"{one['who']} {one['what']}".strip() for one in self.documents("runs")]
 
     def _containers(self) -> list[t.Any]:
-        found = docker.from_env().containers.list(filters={"name": f"^/?{self.host}-api-"})
+        found = docker.from_env().containers.list(
+            filters={"name": f"^/?{self.host}-api-"}, ignore_removed=True
+        )
         return list(found)
 
     def wait_for_up(self, process: subprocess.Popen[str]) -> t.Any:

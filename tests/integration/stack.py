@@ -219,7 +219,9 @@ class Stack:
     def containers(self) -> dict[str, t.Any]:
         """Every container of this installation by its name without the prefix."""
         prefix = f"{self.name}-"
-        found = self.engine.containers.list(all=True, filters={"name": f"^/?{prefix}"})
+        named = {"name": f"^/?{prefix}"}
+        # One may be gone before it is looked at.
+        found = self.engine.containers.list(all=True, filters=named, ignore_removed=True)
         return {c.name.removeprefix(prefix): c for c in found}
 
     def running(self, service: str, slot: str) -> list[str]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pathlib
 import subprocess
-import sys
 import typing as t
 
+import plays
 import pytest
-import yaml
 from stack import ROOT
 
 HOSTS = ("one", "two", "three")
@@ -18,8 +17,6 @@ TIMES = 4
 @pytest.fixture
 def command(tmp_path: pathlib.Path) -> list[str]:
     """A run that takes the locks of all hosts, works for some seconds and lets them go."""
-    here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    inventory = {"all": {"hosts": dict.fromkeys(HOSTS, here)}}
     state_dir = f"{tmp_path}/{{{{ inventory_hostname }}}}"
     begin = {"purpose": "a test", "who": "ada", "project": "tdtlock", "state_dir": state_dir}
     end = {"state_dir": state_dir, "token": "{{ lock.token }}"}
@@ -31,15 +28,10 @@ def command(tmp_path: pathlib.Path) -> list[str]:
     ending = [{"name": "End", "tagadodo.deploy.release_end": end, "when": "lock.token is defined"}]
     play = {
         "name": "Work",
-        "hosts": "all",
-        "gather_facts": False,
         "any_errors_fatal": True,
         "tasks": [{"name": "Work alone", "block": tasks, "always": ending}],
     }
-    for name, content in (("hosts.yml", inventory), ("play.yml", [play])):
-        (tmp_path / name).write_text(yaml.safe_dump(content))
-    program = pathlib.Path(sys.executable).parent / "ansible-playbook"
-    return [str(program), "-i", str(tmp_path / "hosts.yml"), str(tmp_path / "play.yml")]
+    return plays.command(tmp_path, HOSTS, play)
 
 
 def test_one_of_two_gets_every_host(command: list[str]) -> None:

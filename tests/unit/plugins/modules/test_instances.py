@@ -57,7 +57,11 @@ class Host:
         }
 
     def containers(self) -> list[t.Any]:
-        return list(self.client.containers.list(all=True, filters={"name": self.project}))
+        return list(
+            self.client.containers.list(
+                all=True, filters={"name": self.project}, ignore_removed=True
+            )
+        )
 
     def empty(self) -> None:
         for container in self.containers():
