@@ -50,9 +50,11 @@ options:
     type: str
     default: ""
   limit:
-    description: Releases of each service that are returned, newest first.
+    description:
+      - Releases of each service that are returned, newest first. With V(0) all that the ledger has, which a plan has to know.
+        What is live, or what it could go back to, may be older than many that failed.
     type: int
-    default: 20
+    default: 0
 """
 
     LOCK = r"""

@@ -167,13 +167,12 @@ class Ledger:
             return {}
 
     def prune(self, services: t.Iterable[str], keep: int) -> None:
-        """Remove all but the newest ``keep`` records of each service; never the live one's."""
+        """Remove the records of each service that are not among the newest ``keep``, and that no way back needs."""
         for service in services:
             records = self.read(service)
-            live = live_record(records)
-            for record in records[keep:]:
-                if record is not live:
-                    self._path(service, str(record["release"])).unlink()
+            kept = {str(record["release"]) for record in worth_keeping(records, keep)}
+            for name in {str(record["release"]) for record in records} - kept:
+                self._path(service, name).unlink()
 
 
 def _misshapen(record: t.Any, service: str, release: str) -> str:
@@ -193,6 +192,21 @@ def _misshapen(record: t.Any, service: str, release: str) -> str:
 def live_record(records: t.Sequence[Record]) -> t.Optional[Record]:
     """The record of what is live: the newest one that succeeded and was not rolled back."""
     return next((record for record in records if record.get("outcome") == "succeeded"), None)
+
+
+def worth_keeping(records: t.Sequence[Record], count: int) -> t.List[Record]:
+    """The newest ``count`` records, and those that a way back from what is live needs, however old they are.
+
+    These are the live one's own, the one to go back to from there, and those that a rollback among all of them
+    has restored: where the same release is tried and taken back again and again, that is one of long ago.
+    """
+    live = live_record(records)
+    needed = [one for one in (live, good_before(records, live)) if one]
+    kept = {str(one["release"]) for one in (*records[:count], *needed)}
+    kept |= {
+        str(one["restores"]) for one in records if one["release"] in kept and "restores" in one
+    }
+    return [one for one in records if one["release"] in kept]
 
 
 def unfinished_record(records: t.Sequence[Record]) -> t.Optional[Record]:

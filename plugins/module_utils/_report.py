@@ -32,7 +32,7 @@ REPORT: Data = {
     "tags": {"type": "list", "elements": "str", "default": []},
     "logs": {"type": "dict", "default": {}},
     "control_url": {"type": "str", "default": ""},
-    "limit": {"type": "int", "default": 20},
+    "limit": {"type": "int", "default": 0},
 }
 
 LATELY = 3600  # seconds
@@ -89,7 +89,9 @@ def read_host(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "instances_in_traffic": {name: split.counts for name, split in splits.items()},
         "damaged": ledger.damaged(),
         "lock": _lock(params["state_dir"]),
-        "releases": {name: ledger.read(name)[: params["limit"]] for name in ledger.services()},
+        "releases": {
+            name: ledger.read(name)[: params["limit"] or None] for name in ledger.services()
+        },
         "fingerprints": {
             name: fingerprint(key, runtime, params["secrets"].get(name, {}))
             for name, runtime in params["runtimes"].items()

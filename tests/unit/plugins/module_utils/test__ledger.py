@@ -174,6 +174,24 @@ def test_pruning_keeps_the_newest_and_the_live_one(ledger: Ledger) -> None:
     assert [r["release"] for r in ledger.read("backend")] == ["r5", "r4", "r1"]
 
 
+def test_pruning_keeps_what_a_way_back_needs(ledger: Ledger) -> None:
+    """A release is tried and taken back again and again, and each time the first one is restored."""
+    ledger.update("backend", "r00", {"outcome": "succeeded"}, write=True)
+    for number in range(1, 20, 2):
+        ledger.update("backend", f"r{number:02}", {"outcome": "rolled_back"}, write=True)
+        back = {"outcome": "succeeded", "restores": "r00"}
+        ledger.update("backend", f"r{number + 1:02}", back, write=True)
+        ledger.prune(["backend"], keep=2)
+        assert len(ledger.read("backend")) == 3
+    ledger.update("backend", "r21", {"outcome": "succeeded"}, write=True)
+    ledger.prune(["backend"], keep=1)
+    records = ledger.read("backend")
+    assert [one["release"] for one in records] == ["r21", "r00"]
+    back_to = good_before(records, live_record(records))
+    assert back_to is not None
+    assert back_to["release"] == "r00"
+
+
 @pytest.mark.parametrize(
     ("records", "live", "before"),
     [

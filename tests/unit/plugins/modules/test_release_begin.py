@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
 from ansible_collections.tagadodo.deploy.plugins.modules import (
     release,
     release_begin,
@@ -55,6 +56,17 @@ def test_one_has_it_and_the_other_is_told(
     assert run_module(release_end, True, state_dir=str(tmp_path), token="b")["released"] is False
     assert run_module(release_end, state_dir=str(tmp_path), token="b")["released"] is True
     assert begin(check_mode=True, who="eve", purpose="a look")["lock"] == {}
+
+
+def test_what_is_live_is_known_however_many_have_failed_since(
+    begin: t.Any, tmp_path: pathlib.Path
+) -> None:
+    ledger = Ledger(str(tmp_path))
+    ledger.update("backend", "r00", {"outcome": "succeeded"}, write=True)
+    for number in range(1, 30):
+        ledger.update("backend", f"r{number:02}", {"outcome": "failed"}, write=True)
+    known = begin(**ADA)["releases"]["backend"]
+    assert (len(known), known[-1]["release"]) == (30, "r00")
 
 
 def test_a_check_takes_nothing_and_is_not_refused(begin: t.Any, tmp_path: pathlib.Path) -> None:
