@@ -230,7 +230,8 @@ class Questions:
             EngineError: the engine does not say.
         """
         names = [target.container for *_whose, target in self._instances() if target.container]
-        return self._inspect(names, self._budget / 2)
+        left = self._deadline - self._clock()
+        return self._inspect(names, min(left, self._budget / 2))
 
     def _containers(self) -> t.Iterator[Seen]:
         """How the containers are now, or that the engine does not say."""

@@ -256,6 +256,20 @@ def test_a_crash_during_the_look_is_seen_by_it(serve: Serve) -> None:
     assert [one.restarts for one in green.containers] == [1]
 
 
+def test_the_last_look_at_containers_has_the_time_that_is_left(serve: Serve) -> None:
+    given: t.List[float] = []
+
+    def inspect(names: t.Sequence[str], timeout: float) -> t.Dict[str, ContainerState]:
+        given.append(timeout)
+        return {name: ContainerState(name, True, running=True) for name in names}
+
+    url = serve(sleepy(0.9)).url
+    slots = {"green": {"instances": [instance("green-1", url, container="c-green-1")]}}
+    look(service(slots=slots), inspect=inspect, budget=1.6)
+    assert given[0] == 0.8
+    assert given[1] < 0.75
+
+
 def test_without_an_engine_instances_are_asked_all_the_same(serve: Serve) -> None:
     def inspect(names: t.Sequence[str], timeout: float) -> t.Dict[str, ContainerState]:
         raise EngineError("the Docker engine does not answer")
