@@ -170,9 +170,10 @@ class Ledger:
         """Remove the records of each service that are not among the newest ``keep``, and that no way back needs."""
         for service in services:
             records = self.read(service)
-            kept = {str(record["release"]) for record in worth_keeping(records, keep)}
-            for name in {str(record["release"]) for record in records} - kept:
-                self._path(service, name).unlink()
+            kept = worth_keeping(records, keep)
+            for record in records:
+                if record not in kept:
+                    self._path(service, str(record["release"])).unlink()
 
 
 def _misshapen(record: t.Any, service: str, release: str) -> str:

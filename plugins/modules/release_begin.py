@@ -126,11 +126,11 @@ def begin(params: t.Mapping[str, t.Any], dry: bool) -> dict[str, t.Any]:
     return {
         "token": "" if dry else params["token"],
         "taken_over": over.describe(time.time()) if over else "",
-        **_as_planned_with(read_host(params)),
+        **_for_a_plan(read_host(params)),
     }
 
 
-def _as_planned_with(report: dict[str, t.Any]) -> dict[str, t.Any]:
+def _for_a_plan(report: dict[str, t.Any]) -> dict[str, t.Any]:
     """Without verdicts: their numbers are most of a record, no plan reads them, and there are many records."""
     releases = {
         service: [{key: one[key] for key in one if key != "verdicts"} for one in records]

@@ -1,20 +1,41 @@
 # Copyright (c) 2026, Taga Dodo deploy contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The engine of this machine and an image that needs no registry, for tests marked so."""
+"""Servers that answer as a test says; for tests marked so, this machine's engine and an image that needs no registry."""
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import io
 import pathlib
 import subprocess
 import tarfile
+import threading
 import typing as t
 import uuid
 
 import pytest
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
+
+Serve = t.Callable[[t.Type[http.server.BaseHTTPRequestHandler]], str]
+
+
+@pytest.fixture(scope="module")
+def serving() -> t.Iterator[Serve]:
+    """Start a server of a handler, which need not keep quiet itself; its URL. All end with the module."""
+    with contextlib.ExitStack() as servers:
+
+        def serve(handler: t.Type[http.server.BaseHTTPRequestHandler]) -> str:
+            quiet = type(handler.__name__, (handler,), {"log_message": lambda *_said: None})
+            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), quiet)
+            servers.enter_context(server)
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+            servers.callback(server.shutdown)
+            return f"http://127.0.0.1:{server.server_port}"
+
+        yield serve
 
 
 @pytest.fixture(scope="session")

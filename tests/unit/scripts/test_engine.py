@@ -27,6 +27,7 @@ def typed(tmp_path):
     """Scripts of a machine without systemd that make some calls: what they print."""
     programs = tmp_path / "bin"
     programs.mkdir()
+    # It ends by itself where nobody stops it.
     (programs / "dockerd").write_text(f"#!{sys.executable}\nimport time\ntime.sleep(60)\n")
     (programs / "docker").write_text("#!/bin/sh\n")
     for program in programs.iterdir():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import http.server
 import json
-import threading
 import time
 import typing as t
 from pathlib import Path
@@ -38,16 +37,10 @@ class Backend(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(documents.get(path, {})).encode())
 
-    def log_message(self, *args: t.Any) -> None:
-        """Keep quiet."""
-
 
 @pytest.fixture(scope="module")
-def url() -> t.Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+def url(serving: t.Callable[..., str]) -> str:
+    return serving(Backend)
 
 
 class Host:
