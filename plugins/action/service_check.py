@@ -30,6 +30,7 @@ from ansible_collections.tagadodo.deploy.plugins.plugin_utils._command_line impo
 )
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
     check_version_is_text,
+    check_versions,
     named_services,
     parse_services,
     select_services,
@@ -50,6 +51,7 @@ ARGUMENTS = {
     "only": {"type": "raw"},
     "version": {"type": "raw"},
     "release": {"type": "bool", "default": True},
+    "allowed_versions": {"type": "dict", "default": {}},
     "registry": {"type": "str", "default": ""},
     "log_dir": {"type": "str", "default": ""},
     "secret_problems": {"type": "list", "elements": "str", "default": []},
@@ -116,6 +118,7 @@ def _services(
     chosen = named_services(services, args["only"])
     if args["release"]:
         chosen = select_services(services, args["only"], args["version"])
+        check_versions(chosen, args["allowed_versions"])
     for problem in args["secret_problems"]:
         raise ServiceError(problem)
     return services, chosen

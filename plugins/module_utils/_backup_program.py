@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import typing as t
 
@@ -15,6 +14,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._backup_make impor
 from ansible_collections.tagadodo.deploy.plugins.module_utils._backup_tools import Tools
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
 from ansible_collections.tagadodo.deploy.plugins.module_utils._restic import Restic
+from ansible_collections.tagadodo.deploy.plugins.module_utils._signals import end_by_signal
 
 
 def backup_by(path: str) -> Backup:
@@ -26,16 +26,6 @@ def backup_by(path: str) -> Backup:
     """
     settings = Settings.read(path)
     return Backup(settings, Tools(connect(), settings), Restic(settings))
-
-
-def end_by_signal() -> None:
-    """Let the signals that end a program end it in order, so that nothing is left behind."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
-
-
-def _end(number: int, frame: object) -> t.NoReturn:
-    raise SystemExit(128 + number)
 
 
 def main(arguments: t.Sequence[str]) -> int:

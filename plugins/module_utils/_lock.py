@@ -111,6 +111,7 @@ class Lock:
         Raises:
             LockError: another run has it.
         """
+        self._dir.mkdir(parents=True, exist_ok=True, mode=0o750)
         with self._changing():
             now, found = self._clock(), self.holder()
             if found and found.token != wanted.token and not self._is_dead(found, dead):
@@ -191,9 +192,15 @@ class Lock:
 
     @contextlib.contextmanager
     def _held(self, name: str, kind: int) -> t.Iterator[None]:
-        """Hold a lock of the kernel; it ends with the process."""
-        self._dir.mkdir(parents=True, exist_ok=True, mode=0o750)
-        handle = os.open(str(self._dir / name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        """Hold a lock of the kernel; it ends with the process.
+
+        Raises:
+            LockError: the installation was removed meanwhile.
+        """
+        try:
+            handle = os.open(str(self._dir / name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        except FileNotFoundError:
+            raise LockError(f"{self._dir} is gone, and nobody has the lock now") from None
         try:
             fcntl.flock(handle, kind)
             yield

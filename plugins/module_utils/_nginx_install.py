@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,10 +22,40 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._nginx import (
     read_token,
     with_line,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._tls_store import Pair, Store
 from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import (
     add_switches,
     missing_switches,
 )
+
+
+@dataclass(frozen=True)
+class FirstCertificates:
+    """What nginx serves under a name until an authority has issued its certificate.
+
+    Attributes:
+        pair: certificate and key.
+    """
+
+    store: Store
+    names: t.Tuple[str, ...]
+    pair: t.Tuple[Path, Path] = field(repr=False)
+
+    @classmethod
+    def parse(cls, raw: t.Optional[t.Mapping[str, t.Any]]) -> t.Optional[FirstCertificates]:
+        if not raw:
+            return None
+        pair = (Path(raw["certificate"]), Path(raw["key"]))
+        return cls(Store(Path(raw["dir"])), tuple(raw["names"]), pair)
+
+    def missing(self) -> t.List[str]:
+        return [name for name in self.names if not self.store.target(name)]
+
+    def make(self) -> None:
+        chain, key = self.pair
+        for name in self.missing():
+            pair = Pair(chain.read_bytes(), key.read_bytes())
+            self.store.point(name, self.store.put(name, pair))
 
 
 @dataclass(frozen=True)
@@ -38,6 +69,7 @@ class Request:
     services: t.Tuple[str, ...]
     watched: t.Tuple[Path, ...]
     directories: t.Mapping[Path, int]
+    first_certificates: t.Optional[FirstCertificates]
     volumes: t.Tuple[str, ...]
     capabilities: t.Tuple[str, ...]
     container: str
@@ -56,6 +88,7 @@ class Request:
             services=tuple(params["services"]),
             watched=tuple(map(Path, params["reload_on"])),
             directories={Path(one["path"]): _mode(**one) for one in params["directories"]},
+            first_certificates=FirstCertificates.parse(params["first_certificates"]),
             volumes=tuple(params["volumes"]),
             capabilities=tuple(params["capabilities"]),
             container=params["container"],
@@ -86,7 +119,8 @@ class Install:
             NginxError: the configuration is refused; the former one stays.
         """
         self.waiter.check()
-        self._configuration().check(dry)
+        first = self.request.first_certificates
+        self._configuration().check(dry or bool(first and first.missing()))
         actions = self._preparations()
         if not dry:
             self._prepare()
@@ -123,6 +157,9 @@ class Install:
     def _preparations(self) -> t.List[t.Dict[str, str]]:
         request = self.request
         actions = [_action(path, "make directory") for path in request.missing()]
+        if request.first_certificates:
+            names = request.first_certificates.missing()
+            actions += [_action(name, "serve a certificate of our own at first") for name in names]
         if not read_token(request.token_file):
             actions.append(_action(request.token_file, "make token"))
         switches = missing_switches(request.state_dir, request.services)
@@ -132,6 +169,8 @@ class Install:
 
     def _prepare(self) -> None:
         self.request.make_directories()
+        if self.request.first_certificates:
+            self.request.first_certificates.make()
         ensure_token(self.request.token_file)
         add_switches(self.request.state_dir, self.request.services)
 
@@ -195,3 +234,19 @@ def _mode(path: str, mode: str) -> int:
 
 def _action(what: t.Union[str, Path], action: str) -> t.Dict[str, str]:
     return {"what": str(what), "action": action}
+
+
+def installer(params: t.Mapping[str, t.Any], client: t.Any) -> Install:
+    """What installs by the arguments of the module ``nginx_config``.
+
+    Args:
+        client: a ``docker.DockerClient``.
+
+    Raises:
+        NginxError: a mode is not octal.
+    """
+    container = NginxContainer(client, params["container"], params["image"])
+    waiter = Waiter(
+        container, params["control_url"], params["timeout"], time.monotonic, time.sleep, time.time
+    )
+    return Install(Request.parse(params), container, waiter)

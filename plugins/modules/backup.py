@@ -83,11 +83,9 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._backup import BackupError, Settings
-from ansible_collections.tagadodo.deploy.plugins.module_utils._backup_program import (
-    backup_by,
-    end_by_signal,
-)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._backup_program import backup_by
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._signals import end_by_signal
 
 
 def make(params: t.Mapping[str, t.Any], dry: bool) -> dict[str, t.Any]:

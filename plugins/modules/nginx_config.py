@@ -44,6 +44,26 @@ options:
     suboptions:
       path: {description: The directory., type: path, required: true}
       mode: {description: Mode it is made with., type: str, default: "0755"}
+  first_certificates:
+    description: What nginx serves under names that an authority has issued no certificate for yet.
+    type: dict
+    suboptions:
+      dir:
+        description: Directory of certificates. nginx reads C(live/NAME/fullchain.pem) and C(live/NAME/privkey.pem).
+        type: path
+        required: true
+      names:
+        description: The names. What is there for one of them already, stays.
+        type: list
+        elements: str
+        required: true
+      certificate: {description: The certificate., type: path, required: true}
+      key: {description: Its key., type: path, required: true}
+  keep:
+    description:
+      - File to keep these arguments in, for what lets nginx read a new certificate later. It holds no secret.
+      - Without it they are not kept.
+    type: path
   services:
     description: Services that need a switch.
     type: list
@@ -121,18 +141,27 @@ actions:
   sample: [{what: /etc/tagadodo/nginx/nginx.conf, action: write}, {what: tagadodo-nginx, action: reload}]
 """
 
-import time
+import json
+import pathlib
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
-from ansible_collections.tagadodo.deploy.plugins.module_utils._nginx import (
-    NginxContainer,
-    NginxError,
-    Waiter,
-)
-from ansible_collections.tagadodo.deploy.plugins.module_utils._nginx_install import Install, Request
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import write_whole
+from ansible_collections.tagadodo.deploy.plugins.module_utils._nginx import NginxError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._nginx_install import installer
 from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import TrafficError
+
+
+def keep(params: t.Mapping[str, t.Any], dry: bool) -> bool:
+    """Write the arguments down where they differ from what is there; whether they did."""
+    path = pathlib.Path(params["keep"])
+    text = json.dumps({name: value for name, value in params.items() if name != "keep"}, indent=1)
+    differs = not path.exists() or path.read_text(encoding="utf-8") != text
+    if differs and not dry:
+        write_whole(path, text, mode=0o600)
+    return differs
 
 
 def main() -> None:
@@ -150,6 +179,16 @@ def main() -> None:
                     "mode": {"type": "str", "default": "0755"},
                 },
             },
+            "first_certificates": {
+                "type": "dict",
+                "options": {
+                    "dir": {"type": "path", "required": True},
+                    "names": {"type": "list", "elements": "str", "required": True},
+                    "certificate": {"type": "path", "required": True},
+                    "key": {"type": "path", "required": True, "no_log": False},
+                },
+            },
+            "keep": {"type": "path"},
             "state_dir": {"type": "path", "required": True},
             "services": {"type": "list", "elements": "str", "default": []},
             "token_file": {"type": "path", "required": True},
@@ -164,17 +203,11 @@ def main() -> None:
     )
     params = module.params
     try:
-        container = NginxContainer(connect(), params["container"], params["image"])
-        waiter = Waiter(
-            container,
-            params["control_url"],
-            params["timeout"],
-            time.monotonic,
-            time.sleep,
-            time.time,
-        )
-        install = Install(Request.parse(params), container, waiter)
-        module.exit_json(**install.run(module.check_mode))
+        done = installer(params, connect()).run(module.check_mode)
+        if params["keep"] and keep(params, module.check_mode):
+            done["changed"] = True
+            done["actions"].append({"what": params["keep"], "action": "write"})
+        module.exit_json(**done)
     except (EngineError, NginxError, TrafficError, OSError) as error:
         module.fail_json(msg=str(error), exception=error)
 

@@ -39,6 +39,12 @@ options:
     description: Whether the services are to be released, so that each of them needs a version.
     type: bool
     default: true
+  allowed_versions:
+    description:
+      - Which versions may be released (C(deploy_versions)), a regular expression of the whole version by the name
+        of a rule. A version that none of them takes is a mistake. Without rules any version may be released.
+    type: dict
+    default: {}
   registry:
     description: Registry of images that name none (C(deploy_registry)).
     type: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import functools
 import pathlib
+import re
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -159,3 +160,33 @@ def select_services(
             )
     check_services(chosen)
     return chosen
+
+
+def check_versions(services: t.Iterable[Service], rules: t.Mapping[str, str]) -> None:
+    """Refuse a version that may not be released in this environment.
+
+    Args:
+        services: what is to be released, with its version.
+        rules: a regular expression of whole versions for each kind that may be; none allows all.
+
+    Raises:
+        ServiceError: no rule takes a service's version, or a rule is no regular expression.
+    """
+    patterns = {name: _compiled(name, rule) for name, rule in rules.items()}
+    for service in services:
+        version = service.settings["version"]
+        if patterns and not any(pattern.fullmatch(version) for pattern in patterns.values()):
+            takes = " or ".join(f"{name} ({pattern.pattern})" for name, pattern in patterns.items())
+            raise ServiceError(
+                f"services.{service.name}.version: {version} may not be released here;"
+                f" deploy_versions takes {takes}"
+            )
+
+
+def _compiled(name: str, rule: object) -> re.Pattern[str]:
+    try:
+        return re.compile(str(rule))
+    except re.error as error:
+        raise ServiceError(
+            f"deploy_versions.{name}: {rule} is not a regular expression: {error}"
+        ) from error

@@ -18,6 +18,7 @@ recipe() {
     redis:8.0) SHOW_VERSION="redis-server --version | cut -c 1-20" ;;
     node:24) OFFICIAL=node:24-alpine SHOW_VERSION="echo node \$(node --version), npm \$(npm --version)" ;;
     mongo:8.0) BASE=old SHOW_VERSION="echo SecantusDB \$(ls /opt/secantus | sed -n 's/^secantusdb-\(.*\).dist-info/\1/p')" ;;
+    certbot/certbot:*) RECIPE=$ROOT/scripts/images/certbot BASE=old SHOW_VERSION="certbot --version" ;;
     registry) BASE=old OFFICIAL=registry:2 REGISTERED=no SHOW_VERSION="docker-registry --version | cut -d ' ' -f 1,3" ;;
     testhost) BASE=host OFFICIAL="" REGISTERED=no SHOW_VERSION="systemctl --version | cut -d ' ' -f 1,2" ;;
     testhost-docker) BASE=host OFFICIAL="" REGISTERED=no NEEDS=testhost SHOW_VERSION="dockerd --version | cut -d , -f 1" ;;

@@ -278,9 +278,11 @@ class Stack:
             volume.remove(force=True)
         for network in client.networks.list(names=[f"^{self.name}$"]):
             network.remove()
-        program = pathlib.Path("/usr/local/lib") / f"{self.name}-backup"
-        for folder in (self.state_dir, self.config_dir, self.log_dir, program):
+        programs = [f"{self.name}-{purpose}" for purpose in ("backup", "certificates")]
+        folders = [pathlib.Path("/usr/local/lib") / name for name in programs]
+        for folder in (self.state_dir, self.config_dir, self.log_dir, *folders):
             shutil.rmtree(folder, ignore_errors=True)
-        pathlib.Path(f"/etc/cron.d/{self.name}-backup").unlink(missing_ok=True)
+        for name in programs:
+            pathlib.Path("/etc/cron.d", name).unlink(missing_ok=True)
         for rotation in pathlib.Path("/etc/logrotate.d").glob(f"{self.name}-*"):
             rotation.unlink()

@@ -39,6 +39,14 @@ def backend(**changes: t.Any) -> dict[str, t.Any]:
     return check(services={"backend": {**SERVICES["backend"], **changes}})
 
 
+PRODUCTION = {"release": r"v\d+[.]\d+([.]\d+)?"}
+STAGING = {"develop": "develop-[0-9a-f]{7,40}", "candidate": r"v\d+[.]\d+[.]\d+-rc[.]\d+"}
+
+
+def allowed(version: str, rules: t.Mapping[str, str], **arguments: t.Any) -> dict[str, t.Any]:
+    return check(only="backend", version=version, allowed_versions=rules, **arguments)
+
+
 PASSES = {
     "all": (check(version="1.1.0"), ["backend", "frontend"]),
     "by list": (check(only=["backend"]), ["backend"]),
@@ -48,6 +56,11 @@ PASSES = {
     "a whole number as version": (check(only="backend", version=2), ["backend"]),
     "a described number": (backend(version=20260102), ["backend"]),
     "text that looks like a number": (backend(version="1.10"), ["backend"]),
+    "a release in production": (allowed("v1.2.3", PRODUCTION), ["backend"]),
+    "a release as GitFlow tags it": (allowed("v1.1", PRODUCTION), ["backend"]),
+    "a build of develop in staging": (allowed("develop-3f2a1b0", STAGING), ["backend"]),
+    "a release candidate in staging": (allowed("v1.2.0-rc.1", STAGING), ["backend"]),
+    "what was live may be live again": (allowed("1.0.0", PRODUCTION, release=False), ["backend"]),
     "hosts": (
         check(
             services={
@@ -125,6 +138,24 @@ MISTAKES = {
     "a version asked for without quotes": (
         check(only="backend", version=1.10),
         "version: 1.1 is a number; put it in quotes",
+    ),
+    "a build of develop in production": (
+        allowed("develop-3f2a1b0", PRODUCTION),
+        "services.backend.version: develop-3f2a1b0 may not be released here; deploy_versions takes"
+        r" release (v\d+[.]\d+([.]\d+)?)",
+    ),
+    "a candidate in production": (allowed("v1.2.0-rc.1", PRODUCTION), "may not be released here"),
+    "a release in staging": (
+        allowed("v1.2.0", STAGING),
+        r"takes develop (develop-[0-9a-f]{7,40}) or candidate (v\d+[.]\d+[.]\d+-rc[.]\d+)",
+    ),
+    "a described version that no rule takes": (
+        check(only="backend", allowed_versions=PRODUCTION),
+        "services.backend.version: 1.0.0 may not be released here",
+    ),
+    "a rule that is none": (
+        allowed("v1.2.3", {"release": "v[0-9"}),
+        "deploy_versions.release: v[0-9 is not a regular expression: unterminated character set",
     ),
     "a wrong argument": (check(onyl="backend"), "onyl. Supported parameters include: "),
     "names that are none": (check(only=7), "service: 7 is not described"),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -138,6 +139,19 @@ def test_a_damaged_file_is_nobodys(lock: Lock, tmp_path: pathlib.Path, text: str
     (tmp_path / "lock/holder.json").write_text(text, encoding="latin-1")
     assert lock.holder() is None
     assert lock.take(BOB) is None
+
+
+def test_an_installation_that_was_removed_meanwhile_is_not_made_again(
+    lock: Lock, tmp_path: pathlib.Path
+) -> None:
+    """As where a module outlives its run, and everything is taken down."""
+    lock.take(ADA)
+    with pytest.raises(LockError, match="is gone, and nobody has the lock now"):
+        with lock.working("a"):
+            shutil.rmtree(tmp_path)
+            with lock.working("a"):
+                raise AssertionError("it works on")
+    assert not tmp_path.exists()
 
 
 def test_a_module_run_by_hand_needs_no_lock(tmp_path: pathlib.Path) -> None:

@@ -6,15 +6,22 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: backup_program
+module: scheduled_program
 version_added: 0.2.0
-short_description: Put the program on a host that makes the scheduled backups
+short_description: Put a program on a host that its schedule runs
 description:
-  - Writes the code that M(tagadodo.deploy.backup) runs into a directory that Python can run, so that backups
-    of the schedule are made as those that are asked for. It came to the host with this module.
+  - Writes the code that a module of this collection runs into a directory that Python can run, so that what the
+    schedule does is what a playbook does. It came to the host with this module.
 extends_documentation_fragment:
   - tagadodo.deploy._deploy.CHANGES
 options:
+  program:
+    description:
+      - V(backup) makes a backup, as M(tagadodo.deploy.backup) does.
+      - V(certificates) renews the certificates that are due, as M(tagadodo.deploy.certificates) does.
+    type: str
+    choices: [backup, certificates]
+    required: true
   path:
     description: Directory of the program. It is run as C(python3 DIRECTORY SETTINGS.json).
     type: path
@@ -26,7 +33,8 @@ author:
 EXAMPLES = r"""
 ---
 - name: Put the program there
-  tagadodo.deploy.backup_program:
+  tagadodo.deploy.scheduled_program:
+    program: backup
     path: /usr/local/lib/tagadodo-backup
 """
 
@@ -47,29 +55,36 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils import _backup_program
+from ansible_collections.tagadodo.deploy.plugins.module_utils import (
+    _backup_program,
+    _certificates_program,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import write_whole
 
+PROGRAMS = {
+    "backup": _backup_program.__name__,
+    "certificates": _certificates_program.__name__,
+}
 PACKAGE = _backup_program.__name__.rpartition(".")[0]
-START = f'''"""One backup: ``python3 DIRECTORY SETTINGS.json``. What does it is below this directory."""
+START = '''"""What the schedule runs: ``python3 DIRECTORY SETTINGS.json``. What does it is below this directory."""
 
 import sys
 
-from {_backup_program.__name__} import main
+from {module} import main
 
 raise SystemExit(main(sys.argv[1:]))
 '''
 
 
-def program() -> dict[str, str]:
+def program(name: str) -> dict[str, str]:
     """Every file by its path: what starts it, and all it imports of ours, whatever this process has imported."""
-    sources = {"__main__.py": START}
-    wanted = [_backup_program.__name__]
+    sources = {"__main__.py": START.format(module=PROGRAMS[name])}
+    wanted = [PROGRAMS[name]]
     while wanted:
-        name = wanted.pop()
-        path = f"{name.replace('.', '/')}.py"
+        module = wanted.pop()
+        path = f"{module.replace('.', '/')}.py"
         if path not in sources:
-            sources[path] = _source(name)
+            sources[path] = _source(module)
             wanted += _imports(sources[path])
     return sources
 
@@ -89,10 +104,10 @@ def _imports(text: str) -> t.Iterator[str]:
             yield str(node.module)
 
 
-def put(path: str, dry: bool) -> list[str]:
-    """Write the files that differ, readable by all; returns them."""
+def put(wanted: str, path: str, dry: bool) -> list[str]:
+    """Write the files of a program that differ, readable by all; returns them."""
     root, changed = pathlib.Path(path), []
-    for name, text in sorted(program().items()):
+    for name, text in sorted(program(wanted).items()):
         file = root / name
         if file.exists() and file.read_text(encoding="utf-8") == text:
             continue
@@ -105,11 +120,15 @@ def put(path: str, dry: bool) -> list[str]:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={"path": {"type": "path", "required": True}}, supports_check_mode=True
+        argument_spec={
+            "program": {"type": "str", "choices": sorted(PROGRAMS), "required": True},
+            "path": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
     )
     os.umask(0o022)
     try:
-        written = put(module.params["path"], module.check_mode)
+        written = put(module.params["program"], module.params["path"], module.check_mode)
     except OSError as error:
         module.fail_json(msg=f"{error.filename}: {error.strerror}", exception=None)
     module.exit_json(

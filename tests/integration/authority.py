@@ -1,0 +1,135 @@
+"""An authority as Let's Encrypt is one: pebble, which asks the names' hosts for its challenges on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+import socket
+import ssl
+import subprocess
+import time
+import typing as t
+import urllib.request
+from dataclasses import dataclass, field
+
+from stack import free_port
+
+WAIT = 20  # seconds until it answers
+
+
+@dataclass
+class Authority:
+    """
+    Args:
+        work: directory for its files.
+        http_port: where it expects the challenges to be answered, of every name.
+        accounts: credentials without which nobody gets an account: secret by name.
+    """
+
+    work: pathlib.Path
+    http_port: int
+    accounts: t.Mapping[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    management: int = field(default_factory=free_port)
+    dns: int = field(default_factory=free_port)
+    dns_management: int = field(default_factory=free_port)
+    _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def directory(self) -> str:
+        return f"https://127.0.0.1:{self.port}/dir"
+
+    @property
+    def server_ca(self) -> pathlib.Path:
+        """Who vouches for its own server."""
+        return self.work / "server.pem"
+
+    def start(self) -> None:
+        """Start it anew: what it has issued it has forgotten, and its roots are others."""
+        self.work.mkdir(exist_ok=True)
+        if not self.server_ca.exists():
+            self._make_server_certificate()
+        config = {
+            "pebble": {
+                "listenAddress": f"127.0.0.1:{self.port}",
+                "managementListenAddress": f"127.0.0.1:{self.management}",
+                "certificate": str(self.server_ca),
+                "privateKey": str(self.work / "server.key"),
+                "httpPort": self.http_port,
+                "tlsPort": 1,
+                "ocspResponderURL": "",
+                "externalAccountBindingRequired": bool(self.accounts),
+                "externalAccountMACKeys": dict(self.accounts),
+            }
+        }
+        (self.work / "pebble.json").write_text(json.dumps(config))
+        self._run(
+            "pebble-challtestsrv",
+            *("-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""),
+            *("-dns01", f"127.0.0.1:{self.dns}", "-management", f"127.0.0.1:{self.dns_management}"),
+            *("-http01", "", "-https01", "", "-tlsalpn01", ""),
+        )
+        self._run(
+            "pebble",
+            *("-config", str(self.work / "pebble.json"), "-dnsserver", f"127.0.0.1:{self.dns}"),
+            PEBBLE_VA_NOSLEEP="1",
+            PEBBLE_WFE_NONCEREJECT="0",
+        )
+        deadline = time.monotonic() + WAIT
+        while not self._answers():
+            assert time.monotonic() < deadline, (self.work / "pebble.log").read_text()
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        for process in self._running:
+            process.terminate()
+            process.wait(timeout=10)
+        self._running.clear()
+
+    def root(self) -> str:
+        """Who vouches for what it issues, as PEM."""
+        url = f"https://127.0.0.1:{self.management}/roots/0"
+        with urllib.request.urlopen(url, context=self._tls, timeout=5) as answer:
+            return str(answer.read().decode())
+
+    @property
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.server_ca))
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError):
+            return bool(self.root())
+        return False
+
+    def _run(self, *command: str, **environment: str) -> None:
+        with (self.work / f"{command[0]}.log").open("ab") as log:
+            self._running.append(
+                subprocess.Popen(
+                    command,
+                    env={"PATH": "/usr/local/bin:/usr/bin:/bin", **environment},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                )
+            )
+
+    def _make_server_certificate(self) -> None:
+        subprocess.run(
+            [
+                *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+                *("-nodes", "-days", "2", "-subj", "/CN=authority"),
+                *("-addext", "subjectAltName=IP:127.0.0.1"),
+                *("-keyout", str(self.work / "server.key"), "-out", str(self.server_ca)),
+            ],
+            check=True,
+            capture_output=True,
+        )
+
+
+def served(port: int, name: str, ca: str) -> dict[str, t.Any]:
+    """The certificate a server shows for a name, verified."""
+    tls = ssl.create_default_context(cadata=ca)
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
+        with tls.wrap_socket(plain, server_hostname=name) as secure:
+            return dict(secure.getpeercert() or {})

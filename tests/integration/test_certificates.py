@@ -1,0 +1,120 @@
+"""Certificates of an authority: the first ones, renewed ones, and an authority that is down."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import threading
+import typing as t
+
+import pytest
+from authority import Authority, served
+from clients import Connection, load, lost_requests
+from described import QUICK, services_with
+from stack import Run, Stack
+
+NAMES = ("api.localhost", "admin.localhost")
+KID, KEY = "kid-1", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+
+
+@pytest.fixture(scope="module")
+def authority(empty: Stack) -> t.Iterator[Authority]:
+    authority = Authority(empty.work / "authority", empty.http_port, accounts={KID: KEY})
+    try:
+        authority.start()
+        yield authority
+    finally:
+        authority.stop()
+
+
+@pytest.fixture(scope="module")
+def certified(empty: Stack, authority: Authority) -> Stack:
+    """1.0.0 is live, with certificates of the authority."""
+    roots = empty.work / "roots.pem"
+    roots.write_text(authority.root())
+    empty.extra.update(
+        nginx_tls="certbot",
+        certbot_server=authority.directory,
+        certbot_ca_file=str(authority.server_ca),
+        certbot_eab={"kid": KID, "hmac_key": KEY},
+        certbot_email="ops@tagadodo.com",
+        deploy_ca_file=str(roots),
+    )
+    run = empty.play("site", services=QUICK)
+    assert run.code == 0, run.output
+    return empty
+
+
+def shown(stack: Stack, authority: Authority) -> list[str]:
+    """Serial numbers of what nginx shows, verified by the authority's root."""
+    found = [served(stack.https_port, name, authority.root()) for name in NAMES]
+    for name, certificate in zip(NAMES, found, strict=True):
+        assert certificate["subjectAltName"] == (("DNS", name),)
+    return [certificate["serialNumber"] for certificate in found]
+
+
+def test_the_first_certificates_are_there_before_the_first_release(
+    certified: Stack, authority: Authority
+) -> None:
+    assert len(set(shown(certified, authority))) == len(NAMES)
+    tree = certified.config_dir / "letsencrypt/live"
+    assert sorted(path.name for path in tree.iterdir() if path.is_dir()) == sorted(NAMES)
+    for private in (certified.config_dir / "certbot").iterdir():
+        assert private.stat().st_mode & 0o77 == 0, private
+
+
+def test_again_changes_nothing(certified: Stack) -> None:
+    again = certified.play("site", services=QUICK)
+    assert (again.code, again.changed) == (0, 0), again.output
+
+
+def test_renewed_under_load_while_a_canary_is_watched(certified: Stack, authority: Authority) -> None:
+    before = shown(certified, authority)
+    services = services_with(strategy="canary", bake=5)
+    services["backend"]["canary"] = {"shares": [30, 100], "minimum": 10, "maximum": 90}
+    released: list[Run] = []
+
+    def release() -> None:
+        released.append(certified.play("deploy", "-e", "version=1.1.0", services=services))
+
+    with load(certified) as clients:
+        releasing = threading.Thread(target=release)
+        releasing.start()
+        while certified.green_share("backend") not in (30, 70):
+            assert releasing.is_alive(), released[0].output
+        renewed = certified.play("certificates", "-e", "renew=yes")
+        releasing.join()
+    assert renewed.code == 0, renewed.output
+    assert released[0].code == 0, released[0].output
+    assert not set(before) & set(shown(certified, authority))
+    assert lost_requests(clients.report) == 0, clients.report["events"][:5]
+
+
+def test_an_authority_that_is_down_changes_nothing_users_see(
+    certified: Stack, authority: Authority
+) -> None:
+    before = shown(certified, authority)
+    root = authority.root()
+    authority.stop()
+    try:
+        run = certified.play("certificates", "-e", "renew=yes")
+        assert run.code != 0
+        assert "api.localhost: " in run.reason and "admin.localhost: " in run.reason
+        assert "\n" not in run.reason
+        shows = [served(certified.https_port, name, root)["serialNumber"] for name in NAMES]
+        assert shows == before
+    finally:
+        authority.start()
+
+
+def test_the_program_of_the_schedule_renews_what_is_due(certified: Stack) -> None:
+    schedule = pathlib.Path(f"/etc/cron.d/{certified.name}-certificates").read_text()
+    command = schedule.splitlines()[-1].partition(" root ")[2].partition(" >>")[0]
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "new certificates: none was due\n"), done.stderr
+
+
+def test_challenges_of_nobody_are_not_found(certified: Stack) -> None:
+    connection = Connection(certified, "api.localhost")
+    connection.request("GET", "/.well-known/acme-challenge/nothing")
+    assert connection.getresponse().status == 404
