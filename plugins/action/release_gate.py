@@ -120,6 +120,7 @@ class _Looker:
             "lock": (self._args.get("locks") or {}).get(name, ""),
             "services": looks_of_host(
                 [one["look"] for one in services],
+                name,
                 proxy=name in self._groups["proxy"],
                 app=name in self._groups["app"],
             ),

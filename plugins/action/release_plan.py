@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import typing as t
+from dataclasses import replace
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
@@ -25,6 +26,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._rollback import (
     plan_rollbacks,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
+    Place,
     Platform,
     ServiceError,
 )
@@ -63,6 +65,7 @@ ARGUMENTS = {
             "project": {"type": "str", "required": True},
             "registry": {"type": "str", "required": True},
             "subnet": {"type": "str", "required": True},
+            "places": {"type": "dict", "default": {}},
         },
     },
     "endpoint": {
@@ -93,8 +96,12 @@ class ActionModule(ActionBase):
         _validated, args = ActionBase.validate_argument_spec(self, ARGUMENTS)
         release = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         try:
-            fleet = _fleet(args, rehearsed=args["kind"] == "first" and bool(self._task.check_mode))
-            platform = Platform(**args["platform"])
+            places = {
+                name: Place.parse(place) for name, place in args["platform"]["places"].items()
+            }
+            platform = Platform(**{**args["platform"], "places": places})
+            rehearsed = args["kind"] == "first" and bool(self._task.check_mode)
+            fleet = replace(_fleet(args), rehearsed=rehearsed, places=places)
             plans = _plans(fleet, platform, args, release)
             planned = planned_text(fleet, plans)
             given = steps(
@@ -131,7 +138,7 @@ def _show(planned: t.Sequence[str]) -> None:
         display.display(line)
 
 
-def _fleet(args: t.Mapping[str, t.Any], rehearsed: bool) -> Fleet:
+def _fleet(args: t.Mapping[str, t.Any]) -> Fleet:
     """
     Raises:
         PlanError: a host did not report, or none runs instances.
@@ -140,7 +147,7 @@ def _fleet(args: t.Mapping[str, t.Any], rehearsed: bool) -> Fleet:
         raise PlanError(
             "app: no host that runs instances takes part in this run; add one to the group, or to --limit"
         )
-    return Fleet(app=_views(args, "app"), proxy=_views(args, "proxy"), rehearsed=rehearsed)
+    return Fleet(app=_views(args, "app"), proxy=_views(args, "proxy"))
 
 
 def _views(args: t.Mapping[str, t.Any], group: str) -> tuple[HostView, ...]:

@@ -16,8 +16,8 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.tagadodo.deploy.plugins.filter import services as _filters
-from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import runtime_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
+    Place,
     Platform,
     Service,
     ServiceError,
@@ -53,6 +53,7 @@ ARGUMENTS = {
     "release": {"type": "bool", "default": True},
     "allowed_versions": {"type": "dict", "default": {}},
     "registry": {"type": "str", "default": ""},
+    "places": {"type": "dict", "default": {}},
     "log_dir": {"type": "str", "default": ""},
     "secret_problems": {"type": "list", "elements": "str", "default": []},
 }
@@ -87,9 +88,10 @@ def _asked(
     args: t.Mapping[str, t.Any], described: t.Sequence[Service], chosen: t.Sequence[Service]
 ) -> dict[str, t.Any]:
     """What every host is asked about them before a release is planned."""
-    platform = Platform(registry=args["registry"])
+    places = {name: Place.parse(place) for name, place in args["places"].items()}
+    platform = Platform(registry=args["registry"], places=places)
     return {
-        "runtimes": {service.name: runtime_of(service.settings) for service in described},
+        "runtimes": {service.name: service.runtime(platform) for service in described},
         "tags": [
             f"{service.repository(platform)}:{service.settings['version']}"
             for service in chosen

@@ -12,12 +12,18 @@ from jinja2 import UndefinedError
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     SLOTS,
+    Place,
     Platform,
     Service,
     ServiceError,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._steps import undo_of
-from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import looks_of_host
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import (
+    looks_of_host,
+    of_elected,
+    of_host,
+    place_of,
+)
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
     parse_services,
 )
@@ -73,13 +79,20 @@ def service_secrets(services: object) -> dict[str, dict[str, str]]:
     return {service.name: dict(service.secrets) for service in _parse(services)}
 
 
-def service_routes(services: object, project: str, subnet: str) -> list[dict[str, t.Any]]:
+def service_routes(
+    services: object,
+    project: str,
+    subnet: str,
+    places: t.Optional[t.Mapping[str, t.Mapping[str, t.Sequence[str]]]] = None,
+) -> list[dict[str, t.Any]]:
     """The routes of the nginx role."""
-    platform = Platform(project=project, subnet=subnet)
+    where = {name: Place.parse(place) for name, place in (places or {}).items()}
+    platform = Platform(project=project, subnet=subnet, places=where)
     return [
         {
             "service": service.name,
             "hostnames": list(service.hostnames),
+            "hosts": platform.place(service.name).servers,
             "upstreams": {slot: service.upstreams(platform, slot) for slot in SLOTS},
             "health": service.settings["health"]["full"],
             **service.settings["route"],
@@ -88,9 +101,23 @@ def service_routes(services: object, project: str, subnet: str) -> list[dict[str
     ]
 
 
-def host_looks(looks: list[dict[str, t.Any]], groups: t.Sequence[str]) -> list[dict[str, t.Any]]:
+def host_looks(
+    looks: list[dict[str, t.Any]], name: str, groups: t.Sequence[str]
+) -> list[dict[str, t.Any]]:
     """The part of a plan's looks that a host of these groups can make."""
-    return looks_of_host(looks, proxy="proxy" in groups, app="app" in groups)
+    return looks_of_host(looks, name, proxy="proxy" in groups, app="app" in groups)
+
+
+def service_places(
+    services: object, groups: t.Mapping[str, t.Sequence[str]], variables: t.Mapping[str, t.Any]
+) -> dict[str, dict[str, list[str]]]:
+    """Where each service runs, and how proxies reach it, as the inventory's groups say."""
+    try:
+        return {
+            service.name: place_of(service.name, groups, variables) for service in _parse(services)
+        }
+    except ServiceError as error:
+        raise AnsibleFilterError(str(error)) from error
 
 
 def failure_reason(variables: t.Iterable[t.Mapping[str, t.Any]]) -> str:
@@ -115,8 +142,11 @@ class FilterModule:
         return {
             "failure_reason": failure_reason,
             "host_looks": host_looks,
+            "of_elected": of_elected,
+            "of_host": of_host,
             "public_services": public_services,
             "secret_problems": secret_problems,
+            "service_places": service_places,
             "service_routes": service_routes,
             "service_secrets": service_secrets,
             "undo_of": undo_of,

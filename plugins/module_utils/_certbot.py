@@ -128,7 +128,10 @@ class Certbot:
                 *("--config", f"{options}/cli.ini", "--config-dir", tree),
                 *("--work-dir", "/tmp/work", "--logs-dir", "/tmp/logs"),
                 *("--cert-name", name, "--domains", ",".join(settings.certificates[name])),
-                *("--renew-with-new-domains", "--force-renewal" if force else "--keep-until-expiring"),
+                *(
+                    "--renew-with-new-domains",
+                    "--force-renewal" if force else "--keep-until-expiring",
+                ),
                 *(("--dry-run",) if dry else ()),
             ),
             env={"REQUESTS_CA_BUNDLE": TRUST} if settings.ca_file else {},

@@ -48,13 +48,15 @@ class Containers:
         client: a ``docker.DockerClient``.
         project: prefix and label of everything that is ours.
         network: name of the bridge instances have fixed addresses in.
+        address: of this host, at which proxies on other hosts reach instances.
     """
 
-    def __init__(self, client: t.Any, project: str, network: str) -> None:
+    def __init__(self, client: t.Any, project: str, network: str, address: str = "") -> None:
         self._client = client
         self._api = client.api
         self._project = project
         self._network = network
+        self._address = address
 
     def find(self, service: str = "", slot: str = "") -> t.List[Found]:
         """Our containers, running or not, optionally of one service and slot; sorted by name."""
@@ -98,8 +100,11 @@ class Containers:
             wanted.runtime["security"],
         )
         memory = bytes_of(resources["memory"])
+        port = runtime["port"]
+        published = {port: (self._address, instance.published)} if instance.published else {}
         host = self._api.create_host_config(
             network_mode=self._network,
+            port_bindings=published,
             restart_policy={"Name": "unless-stopped"},
             cap_drop=["ALL"],
             cap_add=list(security["capabilities"]),
@@ -129,6 +134,7 @@ class Containers:
             hostname=instance.name,
             user=security["user"],
             environment=environment,
+            ports=list(published),
             labels=wanted.labels(self._project, instance, mark),
             host_config=host,
             networking_config=self._api.create_networking_config({self._network: endpoint}),

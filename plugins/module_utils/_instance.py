@@ -57,6 +57,7 @@ class Instance:
     name: str
     number: int
     address: str
+    published: int = 0  # port on the host; 0 for none
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,18 @@ class Slot:
             image=raw["image"],
             runtime=raw.get("runtime") or {},
             instances=tuple(
-                Instance(one["name"], one["number"], one["address"]) for one in raw["instances"]
+                Instance(one["name"], one["number"], one["address"], one.get("published") or 0)
+                for one in raw["instances"]
             ),
             drain=raw.get("drain", 0),
             secrets=secrets,
         )
 
-    def check(self, state: str) -> None:
+    def check(self, state: str, address: str = "") -> None:
         """
+        Args:
+            address: of the host, where instances are published.
+
         Raises:
             SlotError: it cannot be brought to ``state`` as it is described.
         """
@@ -99,6 +104,8 @@ class Slot:
             if not getattr(self, name):
                 raise SlotError(f"{where}.{name}: missing; state={state} needs it")
         if state == "started":
+            if not address and any(instance.published for instance in self.instances):
+                raise SlotError(f"{where}: it is published, and the host has no address")
             try:
                 bytes_of(self.runtime["resources"]["memory"])
             except ValueError as error:

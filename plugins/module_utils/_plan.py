@@ -13,7 +13,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import runtime_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
     UNFINISHED,
     Record,
@@ -22,6 +21,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     SLOTS,
+    Place,
     Platform,
     Service,
     other_slot,
@@ -60,11 +60,18 @@ class Fleet:
 
     Attributes:
         rehearsed: what comes before the release is only checked. What nginx does not serve yet it will then.
+        places: where services run; one that is not named runs on all of ``app``.
     """
 
     app: t.Tuple[HostView, ...]
     proxy: t.Tuple[HostView, ...]
     rehearsed: bool = False
+    places: t.Mapping[str, Place] = field(default_factory=dict)
+
+    def hosts(self, service: str) -> t.Tuple[HostView, ...]:
+        """Those that run the service."""
+        place = self.places.get(service)
+        return tuple(view for view in self.app if not place or view.name in place.hosts)
 
     @property
     def alone(self) -> bool:
@@ -146,7 +153,7 @@ class Fleet:
 
     def running(self, service: str, slot: str) -> t.List[t.Mapping[str, t.Any]]:
         """Running containers of a slot over all hosts."""
-        return [c for view in self.app for c in view.slot(service, slot) if c["running"]]
+        return [c for view in self.hosts(service) for c in view.slot(service, slot) if c["running"]]
 
     def records(self, service: str) -> t.Sequence[Record]:
         """The ledger of the service, newest first: what any host knows of each release."""
@@ -264,7 +271,7 @@ def _release_reasons(
         yield f"version {current['version']} → {version}"
     elif current["image"] != image:
         yield f"tag {version} names another image now"
-    for view in fleet.app:
+    for view in fleet.hosts(service.name):
         wanted = view.fingerprints.get(service.name)
         if any(c["fingerprint"] != wanted for c in view.slot(service.name, live)):
             yield "settings changed"
@@ -273,7 +280,7 @@ def _release_reasons(
 
 def _repair_reasons(fleet: Fleet, service: Service, live: str) -> t.Iterator[str]:
     wanted = service.settings["instances"]
-    for view in fleet.app:
+    for view in fleet.hosts(service.name):
         running = {int(c["number"]) for c in view.slot(service.name, live) if c["running"]}
         right = running.intersection(range(1, wanted + 1))
         surplus = f", and {len(running - right)} too many" if running - right else ""
@@ -310,7 +317,7 @@ def resolve_image(fleet: Fleet, service: Service, platform: Platform, version: s
     repository = service.repository(platform)
     tag = f"{repository}:{version}"
     digests = {}
-    for view in fleet.app:
+    for view in fleet.hosts(service.name):
         seen = view.images.get(tag, {})
         if not seen.get("digest"):
             raise PlanError(
@@ -437,7 +444,7 @@ def is_warm(fleet: Fleet, plan: ServicePlan) -> bool:
             if c["running"] and c["release"] == plan.restores
         )
         >= wanted
-        for view in fleet.app
+        for view in fleet.hosts(plan.service.name)
     )
 
 
@@ -445,14 +452,22 @@ def instance_specs(
     service: Service, platform: Platform, slot: str, numbers: t.Iterable[int]
 ) -> t.List[t.Dict[str, t.Any]]:
     """The ``instances`` module's description of some instances of a slot."""
+    published = bool(platform.place(service.name).addresses)
     return [
         {
             "name": service.container(platform, slot, n),
             "number": n,
             "address": service.address(platform, slot, n),
+            **({"published": service.published_port(slot, n)} if published else {}),
         }
         for n in numbers
     ]
+
+
+def on_hosts(service: Service, platform: Platform) -> t.Dict[str, t.Any]:
+    """What says in a plan's lists which hosts something is for (see ``_hosts.of_host``)."""
+    place = platform.places.get(service.name)
+    return {"hosts": list(place.hosts)} if place else {}
 
 
 def slot_spec(
@@ -468,6 +483,7 @@ def slot_spec(
         "release": slot_release,
         "version": plan.version,
         "image": plan.image,
-        "runtime": runtime_of(service.settings),
+        "runtime": service.runtime(platform),
         "instances": instance_specs(service, platform, plan.slot, numbers),
+        **on_hosts(service, platform),
     }

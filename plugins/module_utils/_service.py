@@ -15,9 +15,12 @@ import ipaddress
 import re
 import typing as t
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import bytes_of
+from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import (
+    bytes_of,
+    runtime_of,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_settings import (
     migration_problems,
 )
@@ -57,16 +60,47 @@ def image_repository(image: str, registry: str) -> str:
 
 
 @dataclass(frozen=True)
+class Place:
+    """On which hosts a service runs, and how proxies reach it.
+
+    Attributes:
+        hosts: their names.
+        addresses: of those hosts, where proxies reach published ports. Empty where every proxy is one of the
+            hosts: each serves the instances beside it, and nothing is published.
+    """
+
+    hosts: t.Tuple[str, ...] = ()
+    addresses: t.Tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, raw: t.Mapping[str, t.Any]) -> Place:
+        return cls(tuple(raw["hosts"]), tuple(raw["addresses"]))
+
+    @property
+    def servers(self) -> int:
+        """How many servers a proxy has for each number of an instance."""
+        return len(self.addresses) or 1
+
+
+@dataclass(frozen=True)
 class Platform:
-    """What services of one installation share: names, network, registry."""
+    """What services of one installation share: names, network, registry, hosts.
+
+    Attributes:
+        places: by service; one that is not named runs beside every proxy.
+    """
 
     project: str = "tagadodo"
     registry: str = "docker.io"
     subnet: str = "10.213.0.0/16"
+    places: t.Mapping[str, Place] = field(default_factory=dict)
 
     def address(self, offset: int) -> str:
         """The ``offset``-th address of the subnet."""
         return str(ipaddress.ip_network(self.subnet)[offset])
+
+    def place(self, service: str) -> Place:
+        return self.places.get(service, Place())
 
 
 @dataclass(frozen=True)
@@ -97,6 +131,11 @@ class Service:
         shown["secrets"] = sorted(self.settings.get("secrets") or {})
         return shown
 
+    def runtime(self, platform: Platform) -> t.Dict[str, t.Any]:
+        """What shapes its containers, whether their ports are published included."""
+        published = bool(platform.place(self.name).addresses)
+        return {**runtime_of(self.settings), **({"published": True} if published else {})}
+
     def repository(self, platform: Platform) -> str:
         return image_repository(self.settings["image"], platform.registry)
 
@@ -111,15 +150,28 @@ class Service:
         return platform.address(FIRST_FIXED + self._place(slot, number))
 
     def published_port(self, slot: str, number: int) -> int:
-        """The host port of that instance where proxies are on other hosts."""
+        """The port of that instance on its host where proxies are on other hosts."""
         return FIRST_PORT + self._place(slot, number)
 
+    def numbers(self, count: int = 0) -> range:
+        """Numbers of the first ``count`` instances of a slot on one host (0: of as many as it is to have)."""
+        return range(1, (count or self.settings["instances"]) + 1)
+
+    def instance_address(self, platform: Platform, slot: str, number: int) -> str:
+        """``host:port`` of an instance on its own host."""
+        return f"{self.address(platform, slot, number)}:{self.settings['port']}"
+
     def upstreams(self, platform: Platform, slot: str, count: int = 0) -> t.List[str]:
-        """``host:port`` of the first ``count`` instances of ``slot`` on one host (0: of as many as it is to
-        have), for a proxy on that host."""
-        port = self.settings["port"]
-        numbers = range(1, (count or self.settings["instances"]) + 1)
-        return [f"{self.address(platform, slot, n)}:{port}" for n in numbers]
+        """``host:port`` of the first ``count`` instances of ``slot`` on every host (0: of as many as it is to
+        have), for a proxy: the first of each host, then the second, and so on."""
+        addresses = platform.place(self.name).addresses
+        if not addresses:
+            return [self.instance_address(platform, slot, n) for n in self.numbers(count)]
+        return [
+            f"{address}:{self.published_port(slot, n)}"
+            for n in self.numbers(count)
+            for address in addresses
+        ]
 
 
 def _between(value: int, low: int, high: int, what: str) -> t.List[str]:

@@ -21,6 +21,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
     ServicePlan,
     instance_specs,
     is_warm,
+    on_hosts,
     slot_spec,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._rollback import data_policy
@@ -70,21 +71,39 @@ def _paths(plan: ServicePlan) -> Data:
 
 
 def direct_targets(plan: ServicePlan, platform: Platform, count: int = 0) -> t.List[Data]:
-    """The first ``count`` instances of the slot (0: all of them), each at its own address."""
-    return _instance_targets(plan, platform, plan.slot, count)
+    """The first ``count`` instances of the slot (0: all of them), for each host at their own addresses."""
+    where = on_hosts(plan.service, platform)
+    return [{**target, **where} for target in _instance_targets(plan, platform, plan.slot, count)]
+
+
+def published_targets(
+    plan: ServicePlan, platform: Platform, count: int, fleet: Fleet
+) -> t.List[Data]:
+    """The same as proxies on other hosts reach them, of the hosts that take part."""
+    service, place = plan.service, platform.place(plan.service.name)
+    takes_part = {view.name for view in fleet.app}
+    return [
+        {
+            "name": f"{service.name}-{plan.slot}-{number} on {host}",
+            "url": f"http://{address}:{service.published_port(plan.slot, number)}",
+            **_paths(plan),
+        }
+        for number in service.numbers(count)
+        for host, address in zip(place.hosts, place.addresses)
+        if host in takes_part
+    ]
 
 
 def _instance_targets(plan: ServicePlan, platform: Platform, slot: str, count: int) -> t.List[Data]:
     service = plan.service
-    addresses = service.upstreams(platform, slot, count)
     return [
         {
             "name": f"{service.name}-{slot}-{number}",
-            "url": f"http://{address}",
+            "url": f"http://{service.instance_address(platform, slot, number)}",
             "container": service.container(platform, slot, number),
             **_paths(plan),
         }
-        for number, address in enumerate(addresses, start=1)
+        for number in service.numbers(count)
     ]
 
 
@@ -176,8 +195,9 @@ def _environment(fleet: Fleet, plans: t.Sequence[ServicePlan], who: str) -> t.Li
     return [{"service": ENVIRONMENT, "release": name, "facts": facts}]
 
 
-def _left_slot(plan: ServicePlan, slot: str, drain: int) -> Data:
+def _left_slot(plan: ServicePlan, platform: Platform, slot: str, drain: int) -> Data:
     return {
+        **on_hosts(plan.service, platform),
         "service": plan.service.name,
         "slot": slot,
         "drain": drain,
@@ -192,7 +212,7 @@ def _left_instances(
     if not numbers:
         return None
     instances = instance_specs(plan.service, platform, slot, numbers)
-    return {**_left_slot(plan, slot, drain), "instances": instances}
+    return {**_left_slot(plan, platform, slot, drain), "instances": instances}
 
 
 @dataclass(frozen=True)
@@ -265,10 +285,7 @@ def _release_step(
         "name": name,
         "record": _shift_record([p.plan for p in parts], shares),
         "start": [slot_spec(p.plan, platform, _release_of(p.plan), p.step.new) for p in starting],
-        **_proofs(
-            fleet,
-            [target for p in starting for target in direct_targets(p.plan, platform, p.step.new)],
-        ),
+        **_proofs(fleet, platform, [(p.plan, p.step.new) for p in starting]),
         "prove_proxy": [
             proxy_target(p.plan, endpoint, p.plan.slot) for p in starting if p.former is None
         ],
@@ -285,10 +302,23 @@ def _release_step(
     }
 
 
-def _proofs(fleet: Fleet, targets: t.Sequence[Data]) -> t.Dict[str, t.Sequence[Data]]:
+def _proofs(
+    fleet: Fleet, platform: Platform, starting: t.Sequence[t.Tuple[ServicePlan, int]]
+) -> t.Dict[str, t.Sequence[Data]]:
     """Which call proves the new instances at their own addresses: the one that starts them, so that no traffic
-    is shifted before all hosts have proved theirs; with one host, the one that shifts."""
-    here, later = ([], targets) if fleet.alone else (targets, [])
+    is shifted before all hosts have proved theirs; with one host, the one that shifts. Proxies on other hosts
+    look for themselves whether they reach them.
+
+    Args:
+        starting: each with how many instances of a host are proven (0: all of them).
+    """
+    own = [target for plan, count in starting for target in direct_targets(plan, platform, count)]
+    published = [
+        target
+        for plan, count in starting
+        for target in published_targets(plan, platform, count, fleet)
+    ]
+    here, later = ([], own) if fleet.alone and not published else (own, published)
     return {"prove": here, "prove_first": later}
 
 
@@ -336,6 +366,7 @@ def _watched(name: str, part: _Part, platform: Platform, endpoint: Endpoint) -> 
         },
         "gate": settings["gate"],
         "look": {
+            **on_hosts(service, platform),
             "name": service.name,
             "slot": plan.slot,
             "log": access_log(endpoint.log_dir, service.name),
@@ -376,7 +407,7 @@ def _back(fleet: Fleet, parts: t.Sequence[_Part], platform: Platform) -> Data:
         else:
             share = 0 if plan.before else _share_now(fleet, plan)
             shares[part.name], instances[part.name] = part.split(share, part.step.new, plan.left)
-            stop.append(_left_slot(plan, plan.slot, 0))
+            stop.append(_left_slot(plan, platform, plan.slot, 0))
     kept = any(part.keeps_what_is_done for part in parts)
     return {
         "record": _shift_record([part.plan for part in parts], shares),
@@ -412,7 +443,7 @@ def _repair_step(fleet: Fleet, plans: t.Sequence[ServicePlan], platform: Platfor
         "name": "instances",
         "record": [],
         "start": [slot_spec(p, platform, p.release) for p in plans],
-        **_proofs(fleet, [target for p in plans for target in direct_targets(p, platform)]),
+        **_proofs(fleet, platform, [(p, 0) for p in plans]),
         "prove_proxy": [],
         "settle": 0,
         "peek": {"shares": {}, "instances": {}},
@@ -472,6 +503,7 @@ def steps(
         "pull": [slot_spec(p, platform, _release_of(p)) for p in migrating],
         "migrate": [
             {
+                **on_hosts(p.service, platform),
                 "service": p.service.name,
                 "image": p.image,
                 "release": p.release,
@@ -483,6 +515,9 @@ def steps(
         ],
         "start": [slot_spec(p, platform, _release_of(p)) for p in restoring],
         "prove": [target for p in restoring for target in direct_targets(p, platform)],
+        "prove_published": [
+            target for p in restoring for target in published_targets(p, platform, 0, fleet)
+        ],
         "watched": max(unfinished, default=""),
         "steps": release,
         "parts": ([{"tasks": "before", "name": "before"}] if prepares else []) + _in_parts(release),
@@ -493,9 +528,9 @@ def steps(
         "verify_back": [proxy_target(as_before(p), endpoint) for p in moving if p.before],
         "shares": shares,
         "shift_record": [{"outcome": "running", "records": records, "shares": shares}],
-        "data": [_data(p, data) for p in migrating],
+        "data": [{**on_hosts(p.service, platform), **_data(p, data)} for p in migrating],
         "undo": [
-            _undoing(p.service.name, p.newer.settings, p.undo)
+            {**on_hosts(p.service, platform), **_undoing(p.service.name, p.newer.settings, p.undo)}
             for p in plans
             if p.reverts and p.undo and p.newer
         ],
@@ -504,7 +539,7 @@ def steps(
             for p in moving
         },
         "leave": [
-            _left_slot(p, other_slot(p.slot), p.service.settings["drain"])
+            _left_slot(p, platform, other_slot(p.slot), p.service.settings["drain"])
             for p in (*moving, *tidying)
             if not p.stays_warm
         ],

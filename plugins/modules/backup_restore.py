@@ -124,11 +124,11 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._backup import BackupError, Settings
-from ansible_collections.tagadodo.deploy.plugins.module_utils._signals import end_by_signal
 from ansible_collections.tagadodo.deploy.plugins.module_utils._backup_restore import Restore
 from ansible_collections.tagadodo.deploy.plugins.module_utils._backup_tools import Tools
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
 from ansible_collections.tagadodo.deploy.plugins.module_utils._restic import Restic
+from ansible_collections.tagadodo.deploy.plugins.module_utils._signals import end_by_signal
 
 
 def restore(params: t.Mapping[str, t.Any], dry: bool) -> dict[str, t.Any]:

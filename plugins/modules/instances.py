@@ -61,6 +61,7 @@ options:
           name: {description: Name of the container., type: str, required: true}
           number: {description: 'Number in the slot, from 1.', type: int, required: true}
           address: {description: Fixed address in O(network)., type: str, required: true}
+          published: {description: 'Port of O(address) at which it is published; 0 for none.', type: int, default: 0}
       drain: {description: Seconds that open connections are waited for when stopping., type: int, default: 0}
   secrets:
     description: Secret environment of the containers, by service.
@@ -70,6 +71,10 @@ options:
     description: Bridge network in which the instances have their addresses.
     type: str
     default: tagadodo
+  address:
+    description: Address of this host at which proxies on other hosts reach the instances that are published.
+    type: str
+    default: ""
   watch:
     description: Seconds to go on watching the targets of O(prove) after all of them were ready.
     type: float
@@ -147,6 +152,7 @@ INSTANCE = {
     "name": {"type": "str", "required": True},
     "number": {"type": "int", "required": True},
     "address": {"type": "str", "required": True},
+    "published": {"type": "int", "default": 0},
 }
 SLOT = {
     "service": {"type": "str", "required": True},
@@ -173,6 +179,7 @@ def main() -> None:
             "slots": {"type": "list", "elements": "dict", "required": True, "options": SLOT},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
             "network": {"type": "str", "default": "tagadodo"},
+            "address": {"type": "str", "default": ""},
             "record": RECORD,
             "prove": PROVE,
             "watch": {"type": "float", "default": 0},
@@ -189,11 +196,13 @@ def main() -> None:
         proof = Proof.given(params["prove"], params["watch"])
         module.no_log_values.update(proof.secrets)
         for slot in slots:
-            slot.check(params["state"])
+            slot.check(params["state"], params["address"])
         with at_work(params["state_dir"], params["lock"]):
             entries = [Entry(**one) for one in params["record"]]
             written = enter(Ledger(params["state_dir"]), entries, module.check_mode)
-            containers = Containers(connect(), params["project"], params["network"])
+            containers = Containers(
+                connect(), params["project"], params["network"], params["address"]
+            )
             changes = Changes(
                 containers, params["project"], key_of(params["state_dir"]), module.check_mode
             )

@@ -38,6 +38,10 @@ options:
     type: list
     elements: dict
     default: []
+  shares:
+    description: Percent of traffic by service and slot from now on. Kept in each service's record with its time.
+    type: dict
+    default: {}
   keep:
     description: Records kept of each service; older ones are removed when a release has ended.
     type: int
@@ -91,13 +95,15 @@ def main() -> None:
             "outcome": {"type": "str", "choices": list(OUTCOMES)},
             "reason": {"type": "str"},
             "verdicts": {"type": "list", "elements": "dict", "default": []},
+            "shares": {"type": "dict", "default": {}},
             "keep": {"type": "int", "default": KEEP},
             "lock": {"type": "str", "default": "", "no_log": False},
         },
         supports_check_mode=True,
     )
     params = module.params
-    entry = Entry(params["records"], params["outcome"], params["reason"], params["verdicts"])
+    named = ("records", "outcome", "reason", "verdicts", "shares")
+    entry = Entry(**{name: params[name] for name in named})
     try:
         with at_work(params["state_dir"], params["lock"]):
             written = enter(

@@ -70,7 +70,9 @@ options:
     elements: str
     required: true
   platform:
-    description: Names and network of the installation (C(project), C(registry), C(subnet)).
+    description: >-
+      Names and network of the installation (C(project), C(registry), C(subnet)), and where services run (C(places), as
+      P(tagadodo.deploy.service_places#filter) says).
     type: dict
     required: true
   endpoint:

@@ -49,6 +49,10 @@ options:
     description: Registry of images that name none (C(deploy_registry)).
     type: str
     default: ""
+  places:
+    description: Where services run, as P(tagadodo.deploy.service_places#filter) says. Proxies that are elsewhere need ports.
+    type: dict
+    default: {}
   log_dir:
     description: Directory of all logs (C(deploy_log_dir)).
     type: str

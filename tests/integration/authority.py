@@ -117,7 +117,15 @@ class Authority:
     def _make_server_certificate(self) -> None:
         subprocess.run(
             [
-                *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+                *(
+                    "openssl",
+                    "req",
+                    "-x509",
+                    "-newkey",
+                    "ec",
+                    "-pkeyopt",
+                    "ec_paramgen_curve:P-256",
+                ),
                 *("-nodes", "-days", "2", "-subj", "/CN=authority"),
                 *("-addext", "subjectAltName=IP:127.0.0.1"),
                 *("-keyout", str(self.work / "server.key"), "-out", str(self.server_ca)),
@@ -130,6 +138,8 @@ class Authority:
 def served(port: int, name: str, ca: str) -> dict[str, t.Any]:
     """The certificate a server shows for a name, verified."""
     tls = ssl.create_default_context(cadata=ca)
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
-        with tls.wrap_socket(plain, server_hostname=name) as secure:
-            return dict(secure.getpeercert() or {})
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+        tls.wrap_socket(plain, server_hostname=name) as secure,
+    ):
+        return dict(secure.getpeercert() or {})

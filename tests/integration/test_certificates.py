@@ -68,7 +68,9 @@ def test_again_changes_nothing(certified: Stack) -> None:
     assert (again.code, again.changed) == (0, 0), again.output
 
 
-def test_renewed_under_load_while_a_canary_is_watched(certified: Stack, authority: Authority) -> None:
+def test_renewed_under_load_while_a_canary_is_watched(
+    certified: Stack, authority: Authority
+) -> None:
     before = shown(certified, authority)
     services = services_with(strategy="canary", bake=5)
     services["backend"]["canary"] = {"shares": [30, 100], "minimum": 10, "maximum": 90}
@@ -99,7 +101,8 @@ def test_an_authority_that_is_down_changes_nothing_users_see(
     try:
         run = certified.play("certificates", "-e", "renew=yes")
         assert run.code != 0
-        assert "api.localhost: " in run.reason and "admin.localhost: " in run.reason
+        assert "api.localhost: " in run.reason
+        assert "admin.localhost: " in run.reason
         assert "\n" not in run.reason
         shows = [served(certified.https_port, name, root)["serialNumber"] for name in NAMES]
         assert shows == before

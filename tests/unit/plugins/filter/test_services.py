@@ -13,6 +13,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.tagadodo.deploy.plugins.filter.services import (
     failure_reason,
     public_services,
+    service_places,
     service_routes,
     service_secrets,
 )
@@ -53,6 +54,53 @@ def test_routes_know_both_slots_and_the_settings_of_the_route() -> None:
         for address in slot
     ]
     assert len(set(every)) == 4
+
+
+HOSTS = {
+    "app1": {"deploy_address": "10.0.0.11", "ansible_host": "203.0.113.1"},
+    "app2": {"ansible_host": "10.0.0.12"},
+    "web1": {"ansible_host": "web1.example.com"},
+    "10.0.0.9": {},
+    "near": {"ansible_host": "127.0.0.1"},
+}
+BOTH = ["app1", "app2"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "hosts", "addresses"),
+    [
+        ({"app": BOTH, "proxy": BOTH}, BOTH, []),
+        ({"app": BOTH, "proxy": ["web1"]}, BOTH, ["10.0.0.11", "10.0.0.12"]),
+        ({"app": BOTH, "proxy": ["app1"]}, BOTH, ["10.0.0.11", "10.0.0.12"]),
+        ({"app": ["app1"], "proxy": BOTH}, ["app1"], ["10.0.0.11"]),
+        ({"app": ["web1", *BOTH], "proxy": BOTH, "api": ["app2"]}, ["app2"], ["10.0.0.12"]),
+        ({"app": ["web1", *BOTH], "proxy": BOTH, "api": BOTH}, BOTH, []),
+        ({"app": BOTH, "proxy": BOTH, "api": ["web1"]}, BOTH, []),
+        ({"app": ["10.0.0.9"], "proxy": ["web1"]}, ["10.0.0.9"], ["10.0.0.9"]),
+    ],
+)
+def test_groups_say_where_services_run_and_how_proxies_reach_them(
+    groups: dict[str, list[str]], hosts: list[str], addresses: list[str]
+) -> None:
+    where = service_places({"api": SERVICES["api"]}, groups, HOSTS)
+    assert where == {"api": {"hosts": hosts, "addresses": addresses}}
+
+
+@pytest.mark.parametrize("name", ["web1", "near"])
+def test_an_address_that_no_proxy_reaches_is_refused(name: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=f"deploy_address of {name}: .* set it in the inv"):
+        service_places(SERVICES, {"app": [name], "proxy": ["app1"]}, HOSTS)
+
+
+def test_a_proxy_on_another_host_has_the_first_of_every_host_first() -> None:
+    where = service_places(SERVICES, {"app": BOTH, "proxy": ["web1"]}, HOSTS)
+    api = {"api": {**SERVICES["api"], "instances": 2}}
+    (route,) = service_routes(api, "tagadodo", "10.213.0.0/16", where)
+    assert route["hosts"] == 2
+    addresses = [one.partition(":")[0] for one in route["upstreams"]["green"]]
+    assert addresses == ["10.0.0.11", "10.0.0.12"] * 2
+    ports = [one.partition(":")[2] for one in route["upstreams"]["green"]]
+    assert ports[0] == ports[1] != ports[2] == ports[3]
 
 
 def test_a_mistake_is_told_in_one_line() -> None:

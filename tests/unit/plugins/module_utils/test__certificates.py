@@ -56,7 +56,8 @@ class Nginx:
 
     def load(self) -> None:
         holder = Lock(self._state_dir).holder()
-        assert holder and holder.purpose == "new certificates"
+        assert holder
+        assert holder.purpose == "new certificates"
         self.loaded += 1
         if self.refuses:
             raise NginxError("no such key")
@@ -137,7 +138,9 @@ def test_what_nginx_refuses_is_taken_back(place: Place) -> None:
 def test_a_release_is_waited_for_and_then_left_to_the_next_run(place: Place) -> None:
     lock = Lock(place.certificates.settings.state_dir)
     lock.take(Holder("of a release", "ada", "a release of backend"))
-    with pytest.raises(CertificateError, match="not given the new certificates yet, locked: a release"):
+    with pytest.raises(
+        CertificateError, match="not given the new certificates yet, locked: a release"
+    ):
         place.certificates.ensure()
     assert sum(place.waited) == pytest.approx(10, abs=LOCK_POLL)
     assert live(place) == [b"", b""]

@@ -22,12 +22,21 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._rollback import (
     plan_rollback,
     plan_rollbacks,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._service import Platform, Service
+from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
+    Place,
+    Platform,
+    Service,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._steps import (
     Endpoint,
     current_text,
     planned_text,
     steps,
+)
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import (
+    looks_of_host,
+    of_elected,
+    of_host,
 )
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import parse_services
 
@@ -583,6 +592,65 @@ def test_new_instances_are_proven_before_any_shift_by_whom_need_not_wait_for_ano
     for on, start, shift in ((one, 0, 2), (two, 2, 0)):
         given = steps(on, [deploy(on)], PLATFORM, ENDPOINT)["steps"][0]
         assert (len(given["prove"]), len(given["prove_first"])) == (start, shift)
+
+
+TIER = Platform(places={"backend": Place(("app1", "app2"), ("10.0.0.1", "10.0.0.2"))})
+
+
+def tier(*others: HostView) -> Fleet:
+    """Two proxies before two hosts of the backend, and what else there is."""
+    app = tuple(host(name, shares={}) for name in ("app1", "app2"))
+    proxy = tuple(host(name, containers=()) for name in ("proxy1", "proxy2"))
+    return Fleet(app=(*app, *others), proxy=proxy, places=TIER.places)
+
+
+def test_proxies_on_other_hosts_prove_what_they_reach_at_published_ports() -> None:
+    plan = deploy(tier())
+    given = steps(tier(), [plan], TIER, ENDPOINT)["steps"][0]
+    started = Slot.parse(given["start"][0], {})
+    ports = [instance.published for instance in started.instances]
+    assert ports == [service().published_port("green", n) for n in (1, 2)]
+    assert started.runtime["published"]
+    assert [target["hosts"] for target in given["prove"]] == [["app1", "app2"]] * 2
+    assert [target["url"] for target in given["prove_first"]] == [
+        f"http://{address}:{port}" for port in ports for address in ("10.0.0.1", "10.0.0.2")
+    ]
+    assert len({target["name"] for target in given["prove_first"]}) == 4
+
+
+def test_a_host_that_takes_no_part_is_not_asked() -> None:
+    known = tier()
+    rest = replace(known, app=known.app[:1])
+    given = steps(rest, [deploy(rest)], TIER, ENDPOINT)["steps"][0]
+    assert [target["url"].split(":")[1] for target in given["prove_first"]] == ["//10.0.0.1"] * 2
+
+
+def test_hosts_of_other_services_have_no_say() -> None:
+    """They need not see the image, and nothing is started or stopped on them."""
+    other = host("web1", shares={}, containers=(), images={})
+    on = tier(other)
+    assert deploy(on).reasons == ("version 1.0.0 → 1.1.0",)
+    given = steps(on, [deploy(on)], TIER, ENDPOINT)
+    for entries in (given["steps"][0]["start"], given["steps"][0]["prove"], given["leave"]):
+        assert of_host(entries, "web1") == []
+        assert len(of_host(entries, "app1")) == len(entries)
+        assert not any("hosts" in one for one in of_host(entries, "app1"))
+    (look,) = looks_of_host([{**LOOK, "hosts": ["app1"]}], "web1", proxy=False, app=True)
+    assert look["slots"] == {}
+    (look,) = looks_of_host([{**LOOK, "hosts": ["app1"]}], "app1", proxy=False, app=True)
+    assert look["slots"] == LOOK["slots"]
+
+
+LOOK = {"log": "", "smoke": None, "metrics": [], "slots": {"green": {}}}
+
+
+def test_one_host_of_the_service_does_what_is_done_once() -> None:
+    migrate = [{"service": "backend", "hosts": ["app1", "app2"]}, {"service": "other"}]
+    alive = ["web1", "app1", "app2"]
+    assert of_elected(migrate, "app1", alive) == [{"service": "backend"}]
+    assert of_elected(migrate, "web1", alive) == [{"service": "other"}]
+    assert of_elected(migrate, "app2", alive) == []
+    assert of_elected(migrate, "app2", ["app2"]) == [{"service": "backend"}, {"service": "other"}]
 
 
 def test_descriptions_of_nothing_to_do_are_one_line() -> None:

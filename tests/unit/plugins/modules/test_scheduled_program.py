@@ -13,6 +13,7 @@ import sys
 import typing as t
 
 import pytest
+
 from ansible_collections.tagadodo.deploy.plugins.modules import scheduled_program
 
 
@@ -26,7 +27,10 @@ def run(place: pathlib.Path, *arguments: str) -> subprocess.CompletedProcess[str
     ("name", "said"),
     [
         ("backup", "backup failed: {}: not the settings of backups; run site.yml again\n"),
-        ("certificates", "certificates: {}: not the settings of certificates; run site.yml again\n"),
+        (
+            "certificates",
+            "certificates: {}: not the settings of certificates; run site.yml again\n",
+        ),
     ],
 )
 def test_it_is_written_once_and_runs(
@@ -36,7 +40,10 @@ def test_it_is_written_once_and_runs(
     planned = run_module(scheduled_program, program=name, check_mode=True, path=str(place))
     assert planned["changed"]
     assert not place.exists()
-    assert run_module(scheduled_program, program=name, path=str(place))["written"] == planned["written"]
+    assert (
+        run_module(scheduled_program, program=name, path=str(place))["written"]
+        == planned["written"]
+    )
     assert not run_module(scheduled_program, program=name, path=str(place))["changed"]
     assert run(place).stderr == "usage: python3 DIRECTORY SETTINGS.json\n"
     (tmp_path / "settings.json").write_text(json.dumps([]))
@@ -50,7 +57,9 @@ def test_a_file_that_was_changed_is_written_again(
 ) -> None:
     run_module(scheduled_program, program="backup", path=str(tmp_path))
     (tmp_path / "__main__.py").write_text("")
-    assert run_module(scheduled_program, program="backup", path=str(tmp_path))["written"] == ["__main__.py"]
+    assert run_module(scheduled_program, program="backup", path=str(tmp_path))["written"] == [
+        "__main__.py"
+    ]
     assert (tmp_path / "__main__.py").stat().st_mode & 0o777 == 0o644
 
 
