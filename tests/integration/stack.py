@@ -133,7 +133,8 @@ class Stack:
 
     @property
     def ca_file(self) -> pathlib.Path:
-        return self.config_dir / "nginx/tls/ca.pem"
+        """Who vouches for what nginx shows."""
+        return pathlib.Path(self.extra.get("deploy_ca_file", self.config_dir / "nginx/tls/ca.pem"))
 
     def play(self, playbook: str, *arguments: str, **extra: t.Any) -> Run:
         """Type ``ansible-playbook <playbook>.yml -i inventories/dev …`` at the repository's root."""
