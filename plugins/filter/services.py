@@ -19,6 +19,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._steps import undo_of
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import (
+    addresses_of,
     looks_of_host,
     of_elected,
     of_host,
@@ -77,6 +78,14 @@ def _problem_of(secrets: dict[str, object], secret: str) -> t.Iterator[str]:
 def service_secrets(services: object) -> dict[str, dict[str, str]]:
     """Only the secrets, by service."""
     return {service.name: dict(service.secrets) for service in _parse(services)}
+
+
+def host_addresses(names: t.Sequence[str], variables: t.Mapping[str, t.Any]) -> list[str]:
+    """Where other hosts reach these."""
+    try:
+        return addresses_of(names, variables)
+    except ServiceError as error:
+        raise AnsibleFilterError(str(error)) from error
 
 
 def service_routes(
@@ -141,6 +150,7 @@ class FilterModule:
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
             "failure_reason": failure_reason,
+            "host_addresses": host_addresses,
             "host_looks": host_looks,
             "of_elected": of_elected,
             "of_host": of_host,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import pathlib
+import socket
 import sys
 import typing as t
 from dataclasses import dataclass
@@ -33,6 +34,14 @@ class Facts:
         """Days until it ends, less than 0 when it has."""
         return (self.ends - now) / DAY
 
+    def as_dict(self, now: float) -> t.Dict[str, t.Any]:
+        """What modules return of it."""
+        return {
+            "names": sorted(self.names),
+            "issuer": self.issuer,
+            "days_left": round(self.days_left(now), 1),
+        }
+
     def due(self, now: float) -> bool:
         """Whether a third of its time or less is left, which is when certbot renews it."""
         return (self.ends - now) * 3 <= self.ends - self.begins
@@ -47,18 +56,63 @@ def read_facts(path: t.Union[str, pathlib.Path]) -> Facts:
     Raises:
         CertificateError: it is not there, or no certificate.
     """
-    try:
-        from cryptography import x509
-    except ImportError as error:
-        raise CertificateError(
-            f"the Python package cryptography is missing for {sys.executable}; install python3-cryptography"
-        ) from error
+    x509 = _x509()
     try:
         found = x509.load_pem_x509_certificate(pathlib.Path(path).read_bytes())
     except FileNotFoundError as error:
         raise CertificateError(f"{path}: there is no such certificate") from error
     except (OSError, ValueError) as error:
         raise CertificateError(f"{path}: not a certificate ({error})") from error
+    return _facts(found)
+
+
+def shown_facts(address: str, port: int, name: str, timeout: float = 5) -> Facts:
+    """Read the certificate that a server shows for a name, whoever vouches for it.
+
+    Args:
+        timeout: seconds.
+
+    Raises:
+        CertificateError: it shows none.
+    """
+    import ssl
+
+    x509 = _x509()
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        plain = socket.create_connection((address, port), timeout)
+        with plain, context.wrap_socket(plain, server_hostname=name) as secure:
+            der = secure.getpeercert(binary_form=True)
+    except OSError as error:
+        raise CertificateError(
+            f"{name}: {address}:{port} shows no certificate ({error})"
+        ) from error
+    return _facts(x509.load_der_x509_certificate(der))
+
+
+def soon_ending(found: t.Mapping[str, Facts], minimum: float, now: float) -> str:
+    """Which of them have fewer than ``minimum`` days left, in one line; empty where none has."""
+    short = {name: facts.days_left(now) for name, facts in found.items()}
+    told = [f"{name} has {max(days, 0):.1f}" for name, days in short.items() if days < minimum]
+    return (
+        f"days left of certificates, {minimum:g} are asked for: {', '.join(told)}" if told else ""
+    )
+
+
+def _x509() -> t.Any:
+    try:
+        from cryptography import x509
+    except ImportError as error:
+        raise CertificateError(
+            f"the Python package cryptography is missing for {sys.executable}; install python3-cryptography"
+        ) from error
+    return x509
+
+
+def _facts(found: t.Any) -> Facts:
+    x509 = _x509()
     try:
         names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         dns = frozenset(names.get_values_for_type(x509.DNSName))

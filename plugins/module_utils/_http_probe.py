@@ -136,6 +136,9 @@ def _tls_context(ca_file: str, validate: bool) -> t.Any:
     import ssl
 
     context = ssl.create_default_context(cafile=ca_file or None)
+    if ca_file:
+        # Whoever is in the file is trusted, though another may vouch for it.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if not validate:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -5,8 +5,9 @@
 """The certificates nginx serves: ``<tls_dir>/live/<name>/fullchain.pem`` and ``privkey.pem``.
 
 ``live/<name>`` is a symlink to a directory beside it, so that chain and key change together, by one rename,
-and the ones before are there to go back to. Until an authority has issued one it points to a certificate that
-is nobody's (``local``), with which nginx can start and answer the authority's challenge.
+and the ones before are there to go back to. Until an authority has issued one it points to a certificate of
+the host's own, with which nginx can start and answer the authority's challenge. ``issuers.pem`` has who vouches for
+the live ones, for who asks nginx on this host: an authority for tests is not among those the system trusts.
 """
 
 from __future__ import annotations
@@ -14,12 +15,18 @@ from __future__ import annotations
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import typing as t
 from dataclasses import dataclass
 
 CHAIN, KEY = "fullchain.pem", "privkey.pem"
+OWN = "ca.pem"  # who vouches for certificates of the host's own
+ISSUERS = "issuers.pem"
 KEPT = 2  # pairs of each name: the live one and the one before
+
+
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,18 @@ class Store:
         os.symlink(target, beside)
         os.replace(beside, link)
         _sync(link.parent)
+        self._write_issuers()
+
+    def _write_issuers(self) -> None:
+        """Every certificate of live chains that vouches for another, and the host's own authority."""
+        own = self.path / OWN
+        found = [own.read_bytes()] if own.exists() else []
+        for link in sorted((self.path / "live").iterdir()):
+            pair = Pair.read(link)
+            found += _CERTIFICATE.findall(pair.chain)[1:] if pair else []
+        beside = self.path / f".{ISSUERS}.new"
+        beside.write_bytes(b"\n".join(dict.fromkeys(one.strip() for one in found)) + b"\n")
+        os.replace(beside, self.path / ISSUERS)
 
     def prune(self, name: str) -> None:
         """Remove all pairs of a name but the live one and the newest others, KEPT in all."""

@@ -108,12 +108,7 @@ def served(certificates: Certificates) -> dict[str, dict[str, t.Any]]:
     for name in certificates.settings.certificates:
         chain = certificates.store.live(name) / CHAIN
         if chain.exists():
-            facts = read_facts(chain)
-            told[name] = {
-                "names": sorted(facts.names),
-                "issuer": facts.issuer,
-                "days_left": round(facts.days_left(time.time()), 1),
-            }
+            told[name] = read_facts(chain).as_dict(time.time())
     return told
 
 

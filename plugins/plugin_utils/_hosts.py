@@ -100,8 +100,19 @@ def place_of(
     app = list(groups.get("app", ()))
     hosts = [name for name in app if name in groups.get(service, ())] or app
     beside = set(hosts) == set(groups.get("proxy", ()))
-    addresses = [] if beside else [_address(name, variables[name]) for name in hosts]
+    addresses = [] if beside else addresses_of(hosts, variables)
     return {"hosts": hosts, "addresses": addresses}
+
+
+def addresses_of(
+    names: t.Iterable[str], variables: t.Mapping[str, t.Mapping[str, t.Any]]
+) -> list[str]:
+    """Where other hosts reach these.
+
+    Raises:
+        ServiceError: an address is not known.
+    """
+    return [_address(name, variables[name]) for name in names]
 
 
 def _address(name: str, variables: t.Mapping[str, t.Any]) -> str:

@@ -58,6 +58,19 @@ def test_a_link_that_a_killed_run_left_is_no_obstacle(store: Store) -> None:
     assert store.serves(NAME, pair(1))
 
 
+def certificate(text: str) -> bytes:
+    return f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n".encode()
+
+
+def test_who_vouches_for_the_live_ones_is_known(store: Store) -> None:
+    store.path.mkdir()
+    (store.path / "ca.pem").write_bytes(certificate("own"))
+    chain = certificate("leaf") + certificate("issuer")
+    store.point(NAME, store.put(NAME, Pair(chain, b"key")))
+    store.point("other", store.put("other", Pair(chain, b"key")))
+    assert (store.path / "issuers.pem").read_bytes() == certificate("own") + certificate("issuer")
+
+
 def test_old_ones_are_removed_and_the_live_one_never(store: Store) -> None:
     targets = [store.put(NAME, pair(number)) for number in range(5)]
     store.point(NAME, targets[0])
