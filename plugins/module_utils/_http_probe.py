@@ -68,7 +68,10 @@ def _ask(request: Request) -> Answer:
         headers = {"Host": authority, "User-Agent": "tagadodo-deploy", "Connection": "close"}
         path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
         connection.request(request.method, path, headers={**headers, **request.headers})
-        with connection.getresponse() as response:
+        # Not the connection's own answer: that closes the socket when it is read, which newer Pythons do at its
+        # last byte, and a closed socket takes no timeout.
+        with http.client.HTTPResponse(sock, method=request.method) as response:
+            response.begin()
             return Answer(response.status, _body(response, sock, deadline))
     finally:
         connection.close()

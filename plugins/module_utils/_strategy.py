@@ -51,6 +51,8 @@ def release_steps(service: Service, live: int) -> t.Tuple[Step, ...]:
         live: instances of the slot that is replaced, 0 where nothing is live. They may be more or fewer
             than the service is to have.
     """
+    if not live:  # a share of users would be sent where nobody answers
+        return (_last(service, 0),)
     return _STRATEGIES[service.settings["strategy"]](service, live)
 
 

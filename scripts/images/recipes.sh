@@ -22,6 +22,8 @@ recipe() {
     registry) BASE=old OFFICIAL=registry:2 REGISTERED=no SHOW_VERSION="docker-registry --version | cut -d ' ' -f 1,3" ;;
     testhost) BASE=host OFFICIAL="" REGISTERED=no SHOW_VERSION="systemctl --version | cut -d ' ' -f 1,2" ;;
     testhost-docker) BASE=host OFFICIAL="" REGISTERED=no NEEDS=testhost SHOW_VERSION="dockerd --version | cut -d , -f 1" ;;
+    testhost-13) BASE=host13 OFFICIAL="" REGISTERED=no SHOW_VERSION="systemctl --version | cut -d ' ' -f 1,2" ;;
+    testhost-13-docker) BASE=host13 OFFICIAL="" REGISTERED=no NEEDS=testhost-13 SHOW_VERSION="dockerd --version | cut -d , -f 1" ;;
     *) die "no image is called $1; read the head of scripts/images/build" ;;
     esac
 }
@@ -32,8 +34,9 @@ base() {
     case $1 in
     new) BASE_SUITE=forky BASE_PACKAGES=nginx,redis-server,libatomic1,libstdc++6,ca-certificates ;;
     old) BASE_SUITE=bookworm BASE_PACKAGES=nginx,docker-registry,python3-minimal,libpython3-stdlib,ca-certificates ;;
-    host) BASE_SUITE=bookworm BASE_PACKAGES=systemd,systemd-sysv,dbus,openssh-server,python3,python3-apt,sudo,ca-certificates,iproute2,procps,iptables,kmod ;;
+    host | host13) BASE_SUITE=bookworm BASE_PACKAGES=systemd,systemd-sysv,dbus,openssh-server,python3,python3-apt,sudo,ca-certificates,iproute2,procps,iptables,kmod ;;
     esac
+    if [[ $1 == host13 ]]; then BASE_SUITE=trixie; fi
     # Ubuntu's mirrors carry no Debian: there, what the machine's own release has must do.
     if [[ ${OS_ID:-debian} == ubuntu ]]; then BASE_SUITE=$OS_CODENAME; fi
 }
@@ -44,6 +47,8 @@ local_name() {
     registry) echo "$REGISTRY_IMAGE" ;;
     testhost) echo tagadodo/testhost:debian12 ;;
     testhost-docker) echo tagadodo/testhost:debian12-docker ;;
+    testhost-13) echo tagadodo/testhost:debian13 ;;
+    testhost-13-docker) echo tagadodo/testhost:debian13-docker ;;
     *) echo "$REGISTRY/$1" ;;
     esac
 }
@@ -121,14 +126,17 @@ import_base() {
 
 # build_stand_in NAME: from its base, its directory and, if it names any, wheels.
 build_stand_in() {
-    local context=$BUILD/image dockerfile=Dockerfile
+    local context=$BUILD/image dockerfile=Dockerfile hosts=()
     recipe "$1"
     rm -rf "$context"
     cp -r "$RECIPE" "$context"
     if [[ -f $context/wheels.txt ]]; then unpack_wheels "$context"; fi
-    if [[ $1 == testhost-docker ]]; then dockerfile=docker.Dockerfile; fi
+    if [[ $1 == testhost*-docker ]]; then
+        dockerfile=docker.Dockerfile
+        hosts=(--build-arg "HOST=$(local_name "$NEEDS")")
+    fi
     run_logged "image-${1//[:\/]/-}" docker build --network host --tag "$(local_name "$1")" --file "$context/$dockerfile" \
-        --build-arg "BASE=tagadodo/base:$BASE" --label "tagadodo.recipe=$(recipe_hash)" "${PROXY_ARGS[@]}" "$context"
+        --build-arg "BASE=tagadodo/base:$BASE" "${hosts[@]}" --label "tagadodo.recipe=$(recipe_hash)" "${PROXY_ARGS[@]}" "$context"
     rm -rf "$context"
 }
 

@@ -23,6 +23,8 @@ class Authority:
     """
     Args:
         work: directory for its files.
+        address: where it listens.
+        names: the address that every name leads to.
         http_port: where it expects the challenges to be answered, of every name.
         accounts: credentials without which nobody gets an account: secret by name.
     """
@@ -30,6 +32,8 @@ class Authority:
     work: pathlib.Path
     http_port: int
     accounts: t.Mapping[str, str] = field(default_factory=dict)
+    address: str = "127.0.0.1"
+    names: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
     management: int = field(default_factory=free_port)
     dns: int = field(default_factory=free_port)
@@ -38,7 +42,7 @@ class Authority:
 
     @property
     def directory(self) -> str:
-        return f"https://127.0.0.1:{self.port}/dir"
+        return f"https://{self.address}:{self.port}/dir"
 
     @property
     def server_ca(self) -> pathlib.Path:
@@ -52,7 +56,7 @@ class Authority:
             self._make_server_certificate()
         config = {
             "pebble": {
-                "listenAddress": f"127.0.0.1:{self.port}",
+                "listenAddress": f"{self.address}:{self.port}",
                 "managementListenAddress": f"127.0.0.1:{self.management}",
                 "certificate": str(self.server_ca),
                 "privateKey": str(self.work / "server.key"),
@@ -66,7 +70,7 @@ class Authority:
         (self.work / "pebble.json").write_text(json.dumps(config))
         self._run(
             "pebble-challtestsrv",
-            *("-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""),
+            *("-defaultIPv4", self.names, "-defaultIPv6", ""),
             *("-dns01", f"127.0.0.1:{self.dns}", "-management", f"127.0.0.1:{self.dns_management}"),
             *("-http01", "", "-https01", "", "-tlsalpn01", ""),
         )
@@ -86,6 +90,10 @@ class Authority:
             process.terminate()
             process.wait(timeout=10)
         self._running.clear()
+
+    @property
+    def pids(self) -> list[int]:
+        return [process.pid for process in self._running]
 
     def root(self) -> str:
         """Who vouches for what it issues, as PEM."""
@@ -127,7 +135,7 @@ class Authority:
                     "ec_paramgen_curve:P-256",
                 ),
                 *("-nodes", "-days", "2", "-subj", "/CN=authority"),
-                *("-addext", "subjectAltName=IP:127.0.0.1"),
+                *("-addext", f"subjectAltName=IP:127.0.0.1,IP:{self.address}"),
                 *("-keyout", str(self.work / "server.key"), "-out", str(self.server_ca)),
             ],
             check=True,

@@ -20,16 +20,18 @@ RATE, WEBSOCKETS = 40.0, 4
 
 
 def targets(stack: Stack) -> list[Target]:
-    api, admin = (
-        f"https://api.localhost:{stack.https_port}",
-        f"https://admin.localhost:{stack.https_port}",
-    )
-    here = f"127.0.0.1:{stack.https_port}"
+    return [one for port in stack.entrances for one in _targets(stack, port)]
+
+
+def _targets(stack: Stack, port: int) -> list[Target]:
+    api, admin, here = f"{stack.api}:{port}", f"{stack.admin}:{port}", f"127.0.0.1:{port}"
+    # Several entrances are told apart in the report.
+    mark = f" {port}" if len(stack.entrances) > 1 else ""
     return [
-        Target("get", f"{api}/version", "api", here),
-        Target("post", f"{api}/visits", "api", here, executions="executions"),
-        Target("websocket", f"{api.replace('https', 'wss')}/ws", "api", here),
-        Target("get", f"{admin}/health", "admin", here, version="none"),
+        Target("get", f"https://{api}/version", f"api{mark}", here),
+        Target("post", f"https://{api}/visits", f"api{mark}", here, executions="executions"),
+        Target("websocket", f"wss://{api}/ws", f"api{mark}", here),
+        Target("get", f"https://{admin}/health", f"admin{mark}", here, version="none"),
     ]
 
 
@@ -77,8 +79,10 @@ def marked_shifts(stack: Stack, clients: TrafficThread) -> t.Iterator[None]:
 class Connection(http.client.HTTPSConnection):
     """https to this machine under a host name that no resolver knows."""
 
-    def __init__(self, stack: Stack, hostname: str, source: str = "127.0.0.1") -> None:
-        super().__init__(hostname, stack.https_port, timeout=10)
+    def __init__(
+        self, stack: Stack, hostname: str, source: str = "127.0.0.1", port: int = 0
+    ) -> None:
+        super().__init__(hostname, port or stack.entrances[0], timeout=10)
         self._source = (source, 0)
         self._tls = ssl.create_default_context(cafile=str(stack.ca_file))
 
@@ -88,9 +92,9 @@ class Connection(http.client.HTTPSConnection):
         self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
 
 
-def answer(stack: Stack, hostname: str, path: str) -> tuple[int, dict[str, t.Any]]:
+def answer(stack: Stack, hostname: str, path: str, port: int = 0) -> tuple[int, dict[str, t.Any]]:
     """Status and JSON body of one GET."""
-    connection = Connection(stack, hostname)
+    connection = Connection(stack, hostname, port=port)
     connection.request("GET", path)
     response = connection.getresponse()
     body = json.loads(response.read())
@@ -98,5 +102,5 @@ def answer(stack: Stack, hostname: str, path: str) -> tuple[int, dict[str, t.Any
     return response.status, body
 
 
-def live_version(stack: Stack) -> str:
-    return str(answer(stack, "api.localhost", "/health")[1]["version"])
+def live_version(stack: Stack, port: int = 0) -> str:
+    return str(answer(stack, stack.api, "/health", port)[1]["version"])

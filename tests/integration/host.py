@@ -8,10 +8,10 @@ import pathlib
 import subprocess
 import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import docker
-from testhost import IMAGE, RIGHTS
+from testhost import IMAGE, INIT, RIGHTS
 
 REGISTRY_CONTAINER = "tagadodo-registry"
 REGISTRY = "127.0.0.1:5000"  # leads to that registry, inside
@@ -19,8 +19,10 @@ DOCKER = "/usr/bin/docker"
 # The engine also listens where tests can ask it.
 SOCKET_UNIT = "[Socket]\nListenStream={socket}\n"
 # As the docker role sets it up.
+DAEMON_FILE = "/etc/docker/daemon.json"
 DAEMON = '{"live-restore": true}\n'
 START_TIMEOUT = 60  # seconds
+CUT = (("PREROUTING", "-i", "eth0", "-j", "DROP"), ("OUTPUT", "-o", "eth0", "-j", "DROP"))
 
 
 def run(*command: str, **options: t.Any) -> str:
@@ -34,34 +36,42 @@ class Host:
     """One host, reached by ssh.
 
     Attributes:
-        name: of its container, its volume and its network.
+        name: of its container, its volume and, where it is alone, its network.
         work: directory of its key; tests reach its engine by a socket in it.
         shared: directories that it has under the same path as this machine.
-        port: published on 127.0.0.1, the same inside and outside.
+        ports: published on 127.0.0.1, by their number inside.
+        network: one that it shares with other hosts, which somebody else makes and removes.
+        address: its own in that network.
     """
 
     name: str
     work: pathlib.Path
-    shared: t.Sequence[pathlib.Path]
-    port: int
+    shared: t.Sequence[pathlib.Path] = ()
+    ports: t.Mapping[int, int] = field(default_factory=dict)
+    network: str = ""
+    address: str = ""
+    image: str = IMAGE
 
     def start(self) -> None:
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self._key))
         unit, daemon = self.work / "docker.socket.conf", self.work / "daemon.json"
         unit.write_text(SOCKET_UNIT.format(socket=self._socket))
         daemon.write_text(DAEMON)
-        run(DOCKER, "network", "create", self.name)
-        run(DOCKER, "network", "connect", self.name, REGISTRY_CONTAINER)
+        if not self.network:
+            run(DOCKER, "network", "create", self.name)
+            run(DOCKER, "network", "connect", self.name, REGISTRY_CONTAINER)
         folders = [f"--volume={folder}:{folder}" for folder in (self.work, *self.shared)]
         run(
             *(DOCKER, "run", "--detach", f"--name={self.name}", f"--hostname={self.name}"),
-            *(f"--network={self.name}", "--publish=127.0.0.1::22"),
-            f"--publish=127.0.0.1:{self.port}:{self.port}",
+            *(f"--network={self.network or self.name}", "--publish=127.0.0.1::22"),
+            *(f"--ip={address}" for address in [self.address] if address),
+            *(f"--publish=127.0.0.1:{outside}:{inside}" for inside, outside in self.ports.items()),
             f"--env=REGISTRY_ADDRESS={REGISTRY_CONTAINER}:5000",
             *(*RIGHTS, f"--volume={self.name}:/var/lib/docker", *folders),
             f"--volume={unit}:/etc/systemd/system/docker.socket.d/tests.conf:ro",
-            f"--volume={daemon}:/etc/docker/daemon.json:ro",
-            *(IMAGE, "/sbin/init"),
+            # In a fleet the docker role does that.
+            *(f"--volume={daemon}:{path}:ro" for path in [DAEMON_FILE] if not self.network),
+            *(self.image, *INIT),
         )
         run(
             *(DOCKER, "exec", "--interactive", self.name, "sh", "-c"),
@@ -98,16 +108,32 @@ class Host:
         """As by a power cut."""
         run(DOCKER, "kill", self.name)
 
+    def cut_off(self) -> None:
+        """As by a switch that fails: nothing comes in and nothing goes out."""
+        for rule in CUT:
+            self.do("iptables", "-t", "raw", "-I", *rule)
+
+    def reconnect(self) -> None:
+        for rule in CUT:
+            self.do("iptables", "-t", "raw", "-D", *rule)
+
+    def do(self, *command: str) -> str:
+        """Run a command on it, whether ssh reaches it or not."""
+        return run(DOCKER, "exec", self.name, *command)
+
     def come_back(self) -> None:
         run(DOCKER, "start", self.name)
         self._wait()
 
     def remove(self) -> None:
+        own: tuple[tuple[str, ...], ...] = (
+            ("network", "disconnect", "--force", self.name, REGISTRY_CONTAINER),
+            ("network", "rm", self.name),
+        )
         for command in (
             ("rm", "--force", "--volumes", self.name),
             ("volume", "rm", "--force", self.name),
-            ("network", "disconnect", "--force", self.name, REGISTRY_CONTAINER),
-            ("network", "rm", self.name),
+            *(() if self.network else own),
         ):
             subprocess.run([DOCKER, *command], capture_output=True, check=False)
 

@@ -91,6 +91,8 @@ class Stack:
         name: prefix of everything it makes; all of it is gone after ``destroy``.
         registry: where the example's images and the stand-ins are, ``host:port``.
         engine: the container engine of its host.
+        api, admin: host names of the services.
+        environment: more of it, for what is typed.
         host_variables: of the inventory, where its host is another than this machine.
     """
 
@@ -103,6 +105,9 @@ class Stack:
     control_port: int = field(default_factory=free_port)
     extra: dict[str, t.Any] = field(default_factory=dict)
     engine: t.Any = field(default_factory=docker.from_env)
+    api: str = "api.localhost"
+    admin: str = "admin.localhost"
+    environment: dict[str, str] = field(default_factory=dict)
     host_variables: t.Callable[[], dict[str, t.Any]] = dict
 
     @property
@@ -118,6 +123,11 @@ class Stack:
             "backup_repository": "",
             **self.extra,
         }
+
+    @property
+    def entrances(self) -> list[int]:
+        """Ports of 127.0.0.1 at which its proxies serve https."""
+        return [self.https_port]
 
     @property
     def state_dir(self) -> pathlib.Path:
@@ -158,6 +168,7 @@ class Stack:
             "ANSIBLE_CALLBACKS_ENABLED": "invocations",
             "ANSIBLE_NOCOLOR": "1",
             "INVOCATIONS_FILE": str(self._report(playbook)),
+            **self.environment,
         }
         return subprocess.Popen(
             self._command("ansible-playbook", f"{playbook}.yml", *arguments, **extra),
@@ -205,8 +216,10 @@ class Stack:
         overlay = self.work / "overlay.json"
         overlay.write_text(json.dumps({**self.variables, **extra}))
         path = pathlib.Path(sys.executable).parent / program
-        inventories = ["-i", "inventories/dev", *self._other_host()]
-        return [str(path), *inventories, "-e", f"@{overlay}", *arguments]
+        return [str(path), *self._inventories(), "-e", f"@{overlay}", *arguments]
+
+    def _inventories(self) -> list[str]:
+        return ["-i", "inventories/dev", *self._other_host()]
 
     def _other_host(self) -> list[str]:
         """An inventory that says what is different about the host of ``inventories/dev``."""

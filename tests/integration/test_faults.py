@@ -72,7 +72,7 @@ def host(empty: Stack) -> t.Iterator[Host]:
     shared = (empty.state_dir, empty.config_dir, empty.log_dir)
     for folder in shared:
         folder.mkdir()
-    host = Host(f"{empty.name}-host", empty.work, shared, empty.https_port)
+    host = Host(f"{empty.name}-host", empty.work, shared, {empty.https_port: empty.https_port})
     disk = ["mount", "-t", "tmpfs", "-o", "size=16m,mode=755", "tmpfs", str(empty.state_dir)]
     subprocess.run(disk, check=True)
     try:

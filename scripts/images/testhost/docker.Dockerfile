@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # The test host with what the docker role installs, for tests of the roles that come after it.
-FROM tagadodo/testhost:debian12
+ARG HOST=tagadodo/testhost:debian12
+FROM ${HOST}
 RUN apt-get -q update \
  && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends \
-      docker.io python3-docker python3-cryptography apparmor ca-certificates logrotate \
+      docker.io $(apt-cache pkgnames docker-cli) python3-docker python3-cryptography apparmor ca-certificates logrotate \
  && rm -rf /var/lib/apt/lists/*

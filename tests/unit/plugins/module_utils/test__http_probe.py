@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import http.client
 import http.server
 import ipaddress
 import pathlib
@@ -48,6 +49,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
             self.send_response(200)
             body = f"{self.path} {self.headers['Host']} {self.headers['X-Probe-Token']}".encode()
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
 
@@ -149,6 +151,20 @@ def test_path_query_host_and_headers_arrive(port: int) -> None:
 def test_another_address_keeps_the_name(port: int) -> None:
     answer = get("http://api.tagadodo.com/x", connect=("127.0.0.1", port))
     assert answer == (200, "/x api.tagadodo.com None", "")
+
+
+def test_an_answer_that_ends_at_its_last_byte(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Newer Pythons close it there, and older ones when they are asked for more."""
+    read1 = http.client.HTTPResponse.read1
+
+    def closing(answer: http.client.HTTPResponse, most: int = -1) -> bytes:
+        data = read1(answer, most)
+        if answer.length == 0:
+            answer.close()
+        return data
+
+    monkeypatch.setattr(http.client.HTTPResponse, "read1", closing)
+    assert get(f"http://127.0.0.1:{port}/a")[0] == 200
 
 
 def test_redirects_are_answers(port: int) -> None:

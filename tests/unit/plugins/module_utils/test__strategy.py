@@ -30,6 +30,13 @@ def test_blue_green_is_one_step() -> None:
     assert (step.share, step.new, step.old, step.minimum, step.bake) == (100, 3, 2, 20, True)
 
 
+@pytest.mark.parametrize("strategy", ["blue_green", "canary", "rolling"])
+def test_where_nothing_is_live_all_traffic_comes_at_once(strategy: str) -> None:
+    """A share would leave the others to a slot in which nothing runs."""
+    (step,) = release_steps(service(strategy, 3), 0)
+    assert (step.share, step.new, step.old) == (100, 3, 0)
+
+
 def test_without_bake_nothing_is_watched() -> None:
     (step,) = release_steps(service("blue_green", 3, bake=0), 3)
     assert (step.minimum, step.maximum) == (0, 0)
