@@ -129,10 +129,11 @@ def service_places(
         raise AnsibleFilterError(str(error)) from error
 
 
-def failure_reason(variables: t.Iterable[t.Mapping[str, t.Any]]) -> str:
-    """Why the hosts of a play failed, in one line: the first message that says something."""
+def failure_reason(variables: t.Iterable[t.Mapping[str, t.Any]], lost: t.Sequence[str] = ()) -> str:
+    """Why the hosts of a play failed, in one line: the first message that says something, or who was lost."""
     results = [one["ansible_failed_result"] for one in variables if "ansible_failed_result" in one]
-    return next((reason for result in results for reason in _reasons(result)), "a host was lost")
+    nobody = f"{', '.join(lost)} cannot be reached" if lost else "a host was lost"
+    return next((reason for result in results for reason in _reasons(result)), nobody)
 
 
 def _reasons(result: t.Mapping[str, t.Any]) -> t.Iterator[str]:

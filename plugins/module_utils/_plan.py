@@ -73,6 +73,19 @@ class Fleet:
         place = self.places.get(service)
         return tuple(view for view in self.app if not place or view.name in place.hosts)
 
+    def strays(self, service: str) -> t.Dict[str, t.List[str]]:
+        """Hosts that still run a slot of the service and are not among its own any more, by slot."""
+        own = {view.name for view in self.hosts(service)}
+        found = {
+            slot: [
+                view.name
+                for view in self.app
+                if view.name not in own and any(c["running"] for c in view.slot(service, slot))
+            ]
+            for slot in SLOTS
+        }
+        return {slot: names for slot, names in found.items() if names}
+
     @property
     def alone(self) -> bool:
         """Whether one host is all there is: it needs to wait for no other."""
@@ -388,6 +401,10 @@ def _kept(fleet: Fleet, plan: ServicePlan) -> ServicePlan:
     left = fleet.running(plan.service.name, other_slot(plan.live))
     if left and not plan.service.settings["keep_warm"]:
         told = f"{left[0]['version']} still runs in {other_slot(plan.live)}"
+        return replace(plan, action="tidy", reasons=(told,))
+    strays = sorted({name for names in fleet.strays(plan.service.name).values() for name in names})
+    if strays:
+        told = f"it still runs on {', '.join(strays)}, which is no host of it any more"
         return replace(plan, action="tidy", reasons=(told,))
     return replace(plan, action="keep")
 

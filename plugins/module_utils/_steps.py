@@ -542,6 +542,11 @@ def steps(
             _left_slot(p, platform, other_slot(p.slot), p.service.settings["drain"])
             for p in (*moving, *tidying)
             if not p.stays_warm
+        ]
+        + [
+            {**_left_slot(p, platform, slot, p.service.settings["drain"]), "hosts": names}
+            for p in (*moving, *tidying)
+            for slot, names in fleet.strays(p.service.name).items()
         ],
         "nothing": _NOTHING,
         "warm": all(is_warm(fleet, p) for p in moving),

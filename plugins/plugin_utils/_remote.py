@@ -129,9 +129,9 @@ class _RemoteHost:
             keys["become_pass"] = context.become_pass
             become.set_options(task_keys=keys, var_options=_options("become", become, known))
             connection.set_become_plugin(become)
-        variables = {
-            key: value for key, value in known.items() if key.startswith(("ansible_", "inventory_"))
-        }
+        # No other is read: one may need what only a play of that host has, such as a role's defaults.
+        names = [name for name in known if name.startswith(("ansible_", "inventory_"))]
+        variables = {name: known[name] for name in names}
         action = type(self._action)(
             task,
             connection,

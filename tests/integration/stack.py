@@ -152,10 +152,15 @@ class Stack:
         report.unlink(missing_ok=True)
         with self.started(playbook, *arguments, **extra) as process:
             output, _nothing = process.communicate()
+        return self.ended(process.returncode, playbook, output)
+
+    def ended(self, code: int, playbook: str, output: str) -> Run:
+        """What a run that has ended did."""
+        report = self._report(playbook)
         empty: dict[str, t.Any] = {"hosts": {}, "tasks": [], "failures": [], "recap": {}}
         known = json.loads(report.read_text()) if report.exists() else empty
         report.with_suffix(".log").write_text(output)
-        return Run(process.returncode, output, known)
+        return Run(code, output, known)
 
     def _report(self, playbook: str) -> pathlib.Path:
         return self.work / f"report-{playbook.replace('/', '-')}.json"

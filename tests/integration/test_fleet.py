@@ -1,29 +1,43 @@
 # Copyright (c) 2026, Taga Dodo deploy contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Production as its inventory describes it: two proxies before four hosts, one decision for all of them."""
+"""Production as its inventory describes it: two proxies before four hosts, and one decision for all of them.
+
+A table of what users saw is made with FLEET=all, which breaks more: build/fleet.md.
+"""
 
 from __future__ import annotations
 
 import os
 import pathlib
+import threading
+import time
 import typing as t
 
 import pytest
 from authority import served
-from clients import live_version
+from clients import live_version, load, lost_requests
 from conftest import REGISTRY
 from fleet import Fleet, production, tagged
+from stack import ROOT, Run
 
 TAGS = {"v1.0.0": "1.0.0", "v1.1.0": "1.1.0"}
-# Machines that run tests have slow minutes: nobody is judged by time.
-QUICK = {"release_bake": 0}
+APP = ("app-1", "app-2", "app-3", "app-4")
+# Machines that run tests have slow minutes: only a test of slowness judges it.
+GATE = {"slow": {"factor": 5000}}
+NOTHING_WATCHED = {"release_bake": 0}
+ALL = os.environ.get("FLEET") == "all"
+TABLE = ROOT / "build/fleet.md"
 
 
 @pytest.fixture(scope="module")
 def prod(work: pathlib.Path) -> t.Iterator[Fleet]:
-    """1.0.0 is not there yet: nothing is."""
+    """Nothing is on its hosts yet."""
     fleet = production(f"tdt{os.getpid()}fleet", REGISTRY, work)
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text(
+        "| what | requests | lost | longest silence s | users get then |\n|---|---|---|---|---|\n"
+    )
     with tagged(REGISTRY, TAGS):
         try:
             fleet.up()
@@ -33,17 +47,160 @@ def prod(work: pathlib.Path) -> t.Iterator[Fleet]:
             fleet.destroy()
 
 
+@pytest.fixture(scope="module")
+def live(prod: Fleet) -> Fleet:
+    """v1.0.0 is live on it."""
+    run = prod.play("site", "-e", "version=v1.0.0", **NOTHING_WATCHED)
+    assert run.code == 0, run.output
+    return prod
+
+
 def versions(fleet: Fleet) -> list[str]:
     """What users get at each proxy."""
     return [live_version(fleet, port) for port in fleet.entrances]
 
 
-def test_from_nothing(prod: Fleet) -> None:
-    run = prod.play("site", "-e", "version=v1.0.0", **QUICK)
-    assert run.code == 0, run.output
-    assert versions(prod) == ["v1.0.0"] * 2
-    for port in prod.entrances:
-        shown = served(port, prod.api, prod.ca_file.read_text())
-        assert shown["subjectAltName"] == (("DNS", prod.api),)
-    again = prod.play("site", "-e", "version=v1.0.0", **QUICK)
+def other(fleet: Fleet) -> str:
+    """The version that is not live."""
+    now = set(versions(fleet))
+    assert len(now) == 1
+    return next(tag for tag in TAGS if tag not in now)
+
+
+def tabled(what: str, clients: t.Any, fleet: Fleet) -> None:
+    report = clients.report
+    silence = report["largest_gap"]["seconds"]
+    row = (
+        what,
+        report["totals"]["sent"],
+        lost_requests(report),
+        silence,
+        " ".join(versions(fleet)),
+    )
+    with TABLE.open("a") as table:
+        table.write(f"| {' | '.join(map(str, row))} |\n")
+
+
+def test_from_nothing_and_again(live: Fleet) -> None:
+    assert versions(live) == ["v1.0.0"] * 2
+    for port in live.entrances:
+        shown = served(port, live.api, live.ca_file.read_text())
+        assert shown["subjectAltName"] == (("DNS", live.api),)
+    for name in APP:
+        shown_ports = live.hosts[name].do("docker", "ps", "--format", "{{.Ports}}")
+        published = [one for one in shown_ports.replace("\n", ", ").split(", ") if "->" in one]
+        assert len(published) == len(live.running_on(name))
+        assert all(one.startswith(f"{live.hosts[name].address}:") for one in published), published
+    again = live.play("site", "-e", "version=v1.0.0", **NOTHING_WATCHED)
     assert (again.code, again.changed) == (0, 0), again.output
+
+
+STRATEGIES: dict[str, dict[str, t.Any]] = {
+    "blue_green": {"release_bake": 5},
+    "canary": {
+        "release_bake": 5,
+        "release_canary": {"shares": [10, 50, 100], "minimum": 5, "maximum": 90},
+    },
+    "rolling": {"release_bake": 5, "release_instances": 1},
+}
+
+
+def settings(strategy: str) -> dict[str, t.Any]:
+    """Of a release that a test has time for."""
+    return {"release_strategy": strategy, "release_gate": GATE, **STRATEGIES[strategy]}
+
+
+@pytest.mark.parametrize("strategy", list(STRATEGIES))
+def test_a_release_over_all_hosts_loses_nothing(live: Fleet, strategy: str) -> None:
+    version = other(live)
+    with load(live) as clients:
+        run = live.play("deploy", "-e", f"version={version}", **settings(strategy))
+    assert run.code == 0, run.output
+    assert versions(live) == [version] * 2
+    assert lost_requests(clients.report) == 0, clients.report["events"][:5]
+    assert live.share("proxy-1") == live.share("proxy-2")
+    assert len({tuple(live.running_on(name)) for name in APP}) == 1
+    tabled(f"{strategy}, all well", clients, live)
+
+
+def test_an_instance_that_ends_on_one_host_returns_all_of_them(live: Fleet) -> None:
+    version = other(live)
+    slot = "green" if live.share("proxy-1") == 0 else "blue"
+    with load(live) as clients:
+        run = broken(
+            live,
+            version,
+            "  backend  50 %",
+            lambda: live.hosts["app-3"].do("docker", "kill", f"tagadodo-backend-{slot}-1"),
+        )
+    assert run.code != 0, run.output
+    assert "backend" in run.reason
+    settled(live, version)
+    tabled("an instance of app-3 ends at 50 %", clients, live)
+
+
+def broken(fleet: Fleet, version: str, seen: str, act: t.Callable[[], object]) -> Run:
+    """Release by canary, and do something as soon as the run prints ``seen``."""
+    printed = ""
+    acting: threading.Thread | None = None
+    asked = ("-e", f"version={version}")
+    with fleet.started("deploy", *asked, **settings("canary")) as process:
+        for line in t.cast(t.IO[str], process.stdout):
+            printed += line
+            if acting is None and seen in line:
+                acting = threading.Thread(target=act)
+                acting.start()
+    assert acting is not None, printed
+    acting.join()
+    return fleet.ended(process.returncode, "deploy", printed)
+
+
+def settled(fleet: Fleet, gone: str) -> None:
+    """Both proxies give all traffic to what was live before, and no host that was reached runs the other."""
+    assert gone not in versions(fleet)
+    assert fleet.share("proxy-1") == fleet.share("proxy-2")
+    assert fleet.share("proxy-1") in (0, 100)
+
+
+CUTS = {
+    "when it begins": "TASK [Check the description of every service]",
+    "while it starts": "TASK [Start the new instances (10 %)]",
+    "after a shift": "  backend  10 %",
+}
+EVERYDAY_CUTS = ("after a shift",)
+
+
+@pytest.mark.parametrize("when", list(CUTS) if ALL else EVERYDAY_CUTS)
+def test_a_host_that_is_cut_off_returns_all_of_them(live: Fleet, when: str) -> None:
+    version, host = other(live), live.hosts["app-2"]
+    with load(live) as clients:
+        run = broken(live, version, CUTS[when], host.cut_off)
+        host.reconnect()
+    assert run.code != 0, run.output
+    assert "app-2" in run.output
+    settled(live, version)
+    tabled(f"app-2 is cut off {when}", clients, live)
+    again = live.play("deploy", "-e", f"version={version}", **settings("blue_green"))
+    assert again.code == 0, again.output
+    assert versions(live) == [version] * 2
+
+
+def test_a_proxy_that_starts_anew_at_half_leads_nobody_to_a_slot_that_is_stopped(
+    live: Fleet,
+) -> None:
+    version, proxy = other(live), live.hosts["proxy-2"]
+
+    def reboot() -> None:
+        proxy.lose()
+        time.sleep(5)
+        proxy.come_back()
+
+    run = broken(live, version, "  backend  50 %", reboot)
+    with load(live) as clients:
+        time.sleep(5)
+    assert lost_requests(clients.report) == 0, clients.report["events"][:5]
+    assert "proxy-2" in run.output
+    back = live.play("rollback", "-e", "service=backend,frontend")
+    assert back.code == 0 or "no earlier" in back.reason, back.output
+    settled(live, version)
+    tabled("proxy-2 starts anew at 50 %, afterwards", clients, live)

@@ -44,6 +44,7 @@ INVENTORY: t.Any = {
             "two": {
                 "ansible_connection": "{{ kind }}",
                 "kind": "local",
+                "known_elsewhere": "{{ a_default_of_a_role }}/ca.pem",
                 "ansible_become": True,
                 "ansible_become_method": "ansible.builtin.su",
             },

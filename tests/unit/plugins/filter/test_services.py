@@ -117,3 +117,4 @@ def test_the_reason_of_a_failed_loop_is_that_of_its_item() -> None:
     assert failure_reason(hosts) == "no database"
     assert failure_reason([{"ansible_failed_result": {"msg": "no disk"}}]) == "no disk"
     assert failure_reason([{}]) == "a host was lost"
+    assert failure_reason([{}], ["app3", "app4"]) == "app3, app4 cannot be reached"

@@ -641,6 +641,19 @@ def test_hosts_of_other_services_have_no_say() -> None:
     assert look["slots"] == LOOK["slots"]
 
 
+def test_what_runs_on_hosts_that_it_left_is_stopped_there() -> None:
+    gone = host("app9", shares={})
+    same = {"containers": containers(version="1.1.0", image=NEW)}
+    on = replace(tier(gone), app=tuple(replace(v, **same) for v in tier(gone).app))
+    plan = deploy(on)
+    assert plan.action == "tidy"
+    assert plan.reasons == ("it still runs on app9, which is no host of it any more",)
+    for asked in (plan, deploy(tier(gone))):
+        given = steps(tier(gone), [asked], TIER, ENDPOINT)
+        (left,) = of_host(given["leave"], "app9")
+        assert (left["slot"], left.get("instances")) == ("blue", None)
+
+
 LOOK = {"log": "", "smoke": None, "metrics": [], "slots": {"green": {}}}
 
 
