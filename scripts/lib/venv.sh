@@ -43,6 +43,18 @@ venv_has() {
     esac
 }
 
+# ensure_tool NAME VERSION: a program of PyPI in an environment of its own, because it needs other versions of
+# what we use: .venv/tools/NAME/bin/NAME.
+ensure_tool() {
+    local place=$VENV/tools/$1
+    [[ $(cat "$place/.installed" 2>/dev/null) != "$2" ]] || return 0
+    say "installing $1 $2"
+    rm -rf "$place"
+    run_logged "venv-$1" "$VENV/bin/python" -m venv "$place"
+    run_logged "pip-$1" "$place/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile "$1==$2"
+    echo "$2" >"$place/.installed"
+}
+
 # find_python: sets PYTHON to one that the pinned Ansible runs on (3.11 to 3.14), with venv.
 find_python() {
     local candidate

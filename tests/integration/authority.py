@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from stack import free_port
 
+VALID = 90 * 86400  # seconds a certificate is good for
 WAIT = 20  # seconds until it answers
 
 
@@ -63,6 +64,7 @@ class Authority:
                 "httpPort": self.http_port,
                 "tlsPort": 1,
                 "ocspResponderURL": "",
+                "certificateValidityPeriod": VALID,
                 "externalAccountBindingRequired": bool(self.accounts),
                 "externalAccountMACKeys": dict(self.accounts),
             }

@@ -20,18 +20,32 @@ RATE, WEBSOCKETS = 40.0, 4
 
 
 def targets(stack: Stack) -> list[Target]:
-    return [one for port in stack.entrances for one in _targets(stack, port)]
+    users = stack.users or [""]
+    return [
+        one for port in stack.entrances for user in users for one in _targets(stack, port, user)
+    ]
 
 
-def _targets(stack: Stack, port: int) -> list[Target]:
+def _targets(stack: Stack, port: int, user: str) -> list[Target]:
     api, admin, here = f"{stack.api}:{port}", f"{stack.admin}:{port}", f"127.0.0.1:{port}"
     # Several entrances are told apart in the report.
     mark = f" {port}" if len(stack.entrances) > 1 else ""
+    headers = {"X-Forwarded-For": user} if user else {}
+    gets = (("api", api, "/version", "json:version"), ("admin", admin, "/health", "none"))
     return [
-        Target("get", f"https://{api}/version", f"api{mark}", here),
-        Target("post", f"https://{api}/visits", f"api{mark}", here, executions="executions"),
-        Target("websocket", f"wss://{api}/ws", f"api{mark}", here),
-        Target("get", f"https://{admin}/health", f"admin{mark}", here, version="none"),
+        *(
+            Target("get", f"https://{at}{path}", name + mark, here, version, headers=headers)
+            for name, at, path, version in gets
+        ),
+        Target(
+            "post",
+            f"https://{api}/visits",
+            f"api{mark}",
+            here,
+            headers=headers,
+            executions="executions",
+        ),
+        Target("websocket", f"wss://{api}/ws", f"api{mark}", here, headers=headers),
     ]
 
 

@@ -93,6 +93,7 @@ class Stack:
         engine: the container engine of its host.
         api, admin: host names of the services.
         environment: more of it, for what is typed.
+        users: addresses that clients come from, where a proxy before it says so; their own otherwise.
         host_variables: of the inventory, where its host is another than this machine.
     """
 
@@ -108,6 +109,7 @@ class Stack:
     api: str = "api.localhost"
     admin: str = "admin.localhost"
     environment: dict[str, str] = field(default_factory=dict)
+    users: list[str] = field(default_factory=list)
     host_variables: t.Callable[[], dict[str, t.Any]] = dict
 
     @property

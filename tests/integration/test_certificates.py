@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import subprocess
+import sys
 import threading
 import typing as t
 
@@ -61,6 +62,16 @@ def test_the_first_certificates_are_there_before_the_first_release(
     assert sorted(path.name for path in tree.iterdir() if path.is_dir()) == sorted(NAMES)
     for private in (certified.config_dir / "certbot").iterdir():
         assert private.stat().st_mode & 0o77 == 0, private
+
+
+def test_tls_is_what_mozilla_calls_intermediate(certified: Stack) -> None:
+    """As sslyze judges it, which nobody here has written."""
+    program = pathlib.Path(sys.prefix) / "tools/sslyze/bin/sslyze"
+    asked = ["--mozilla_config=intermediate", f"--certinfo_ca_file={certified.ca_file}"]
+    where = ["--sni", "api.localhost", f"127.0.0.1:{certified.https_port}"]
+    done = subprocess.run([program, *asked, *where], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "OK - Compliant" in done.stdout, done.stdout
 
 
 def test_again_changes_nothing(certified: Stack) -> None:

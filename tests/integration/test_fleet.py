@@ -25,7 +25,7 @@ TAGS = {"v1.0.0": "1.0.0", "v1.1.0": "1.1.0"}
 APP = ("app-1", "app-2", "app-3", "app-4")
 # Machines that run tests have slow minutes: only a test of slowness judges it.
 GATE = {"slow": {"factor": 5000}}
-NOTHING_WATCHED = {"release_bake": 0}
+NOTHING_WATCHED = {"rollout_bake": 0}
 ALL = os.environ.get("FLEET") == "all"
 TABLE = ROOT / "build/fleet.md"
 
@@ -42,6 +42,7 @@ def prod(work: pathlib.Path) -> t.Iterator[Fleet]:
         try:
             fleet.up()
             fleet.seal_secrets()
+            fleet.extra["certbot_shared_account"] = True
             yield fleet
         finally:
             fleet.destroy()
@@ -96,18 +97,18 @@ def test_from_nothing_and_again(live: Fleet) -> None:
 
 
 STRATEGIES: dict[str, dict[str, t.Any]] = {
-    "blue_green": {"release_bake": 5},
+    "blue_green": {"rollout_bake": 5},
     "canary": {
-        "release_bake": 5,
-        "release_canary": {"shares": [10, 50, 100], "minimum": 5, "maximum": 90},
+        "rollout_bake": 5,
+        "rollout_canary": {"shares": [10, 50, 100], "minimum": 5, "maximum": 90},
     },
-    "rolling": {"release_bake": 5, "release_instances": 1},
+    "rolling": {"rollout_bake": 5, "rollout_instances": 1},
 }
 
 
 def settings(strategy: str) -> dict[str, t.Any]:
     """Of a release that a test has time for."""
-    return {"release_strategy": strategy, "release_gate": GATE, **STRATEGIES[strategy]}
+    return {"rollout_strategy": strategy, "rollout_gate": GATE, **STRATEGIES[strategy]}
 
 
 @pytest.mark.parametrize("strategy", list(STRATEGIES))
@@ -137,6 +138,34 @@ def test_an_instance_that_ends_on_one_host_returns_all_of_them(live: Fleet) -> N
     assert "backend" in run.reason
     settled(live, version)
     tabled("an instance of app-3 ends at 50 %", clients, live)
+
+
+def test_both_proxies_have_new_certificates_and_nobody_notices(live: Fleet) -> None:
+    before = serials(live)
+    with load(live) as clients:
+        run = live.play("certificates", "-e", "renew=yes")
+    assert run.code == 0, run.output
+    assert not set(before) & set(serials(live))
+    assert lost_requests(clients.report) == 0, clients.report["events"][:5]
+    tabled("new certificates on both proxies", clients, live)
+    accounts = [
+        live.hosts[name].do("sh", "-c", "ls /etc/tagadodo/letsencrypt/accounts/*/*/")
+        for name in ("proxy-1", "proxy-2")
+    ]
+    assert accounts[0] == accounts[1]
+
+
+def serials(fleet: Fleet) -> list[str]:
+    roots = fleet.ca_file.read_text()
+    return [served(port, fleet.api, roots)["serialNumber"] for port in fleet.entrances]
+
+
+def test_no_release_begins_while_a_certificate_is_about_to_end(live: Fleet) -> None:
+    version = other(live)
+    run = live.play("deploy", "-e", f"version={version}", deploy_certificate_days=4000)
+    assert run.code != 0
+    assert run.reason.startswith("days left of certificates, 4000 are asked for: api.tagadodo.com")
+    assert version not in versions(live)
 
 
 def broken(fleet: Fleet, version: str, seen: str, act: t.Callable[[], object]) -> Run:
