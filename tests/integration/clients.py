@@ -28,8 +28,8 @@ def targets(stack: Stack) -> list[Target]:
 
 def _targets(stack: Stack, port: int, user: str) -> list[Target]:
     api, admin, here = f"{stack.api}:{port}", f"{stack.admin}:{port}", f"127.0.0.1:{port}"
-    # Several entrances are told apart in the report.
-    mark = f" {port}" if len(stack.entrances) > 1 else ""
+    # Several entrances and users are told apart in the report.
+    mark = f" {port} {user}".rstrip() if user else ""
     headers = {"X-Forwarded-For": user} if user else {}
     gets = (("api", api, "/version", "json:version"), ("admin", admin, "/health", "none"))
     return [

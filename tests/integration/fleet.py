@@ -80,7 +80,7 @@ class Fleet(Stack):
         self.authority.start()
         # All come by the gateway of the network: as behind a load balancer, which says whom it asks for.
         self.extra["nginx_trusted_proxies"] = [str(network[1])]
-        self.users = [f"198.51.100.{number}" for number in range(1, 13)]
+        self.users = [f"198.51.100.{number}" for number in range(1, 7)]
         self._start_registry()
         self._start_data()
         with ThreadPoolExecutor(max_workers=4) as pool:

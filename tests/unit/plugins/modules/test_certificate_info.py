@@ -60,7 +60,7 @@ def server(pair: tuple[pathlib.Path, pathlib.Path], handshakes: int) -> t.Iterat
         listener.settimeout(10)
 
         def serve() -> None:
-            for _ in range(handshakes):
+            for _handshake in range(handshakes):
                 with contextlib.suppress(OSError):
                     context.wrap_socket(listener.accept()[0], server_side=True).close()
 
