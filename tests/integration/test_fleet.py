@@ -8,6 +8,8 @@ A table of what users saw is made with FLEET=all, which breaks more: build/fleet
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import pathlib
 import threading
@@ -28,6 +30,11 @@ GATE = {"slow": {"factor": 5000}}
 NOTHING_WATCHED = {"rollout_bake": 0}
 ALL = os.environ.get("FLEET") == "all"
 TABLE = ROOT / "build/fleet.md"
+HEAD = (
+    "| what | requests | lost | messages of websockets lost | longest silence s | users get then |\n"
+    "|---|---|---|---|---|---|\n"
+)
+COME_BACK = 90  # seconds until a host that starts anew serves again
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +42,7 @@ def prod(work: pathlib.Path) -> t.Iterator[Fleet]:
     """Nothing is on its hosts yet."""
     fleet = production(f"tdt{os.getpid()}fleet", REGISTRY, work)
     TABLE.parent.mkdir(exist_ok=True)
-    TABLE.write_text(
-        "| what | requests | lost | longest silence s | users get then |\n|---|---|---|---|---|\n"
-    )
+    TABLE.write_text(HEAD)
     with tagged(REGISTRY, TAGS):
         try:
             fleet.up()
@@ -61,6 +66,13 @@ def versions(fleet: Fleet) -> list[str]:
     return [live_version(fleet, port) for port in fleet.entrances]
 
 
+def answers(fleet: Fleet) -> bool:
+    """Whether users are answered by every proxy."""
+    with contextlib.suppress(OSError, http.client.HTTPException, ValueError, KeyError):
+        return len(versions(fleet)) == len(fleet.proxies)
+    return False
+
+
 def other(fleet: Fleet) -> str:
     """The version that is not live."""
     now = set(versions(fleet))
@@ -70,14 +82,12 @@ def other(fleet: Fleet) -> str:
 
 def tabled(what: str, clients: t.Any, fleet: Fleet) -> None:
     report = clients.report
+    kinds: dict[bool, int] = {True: 0, False: 0}
+    for client in report["clients"].values():
+        kinds[client["kind"] == "websocket"] += client["lost"]
     silence = report["largest_gap"]["seconds"]
-    row = (
-        what,
-        report["totals"]["sent"],
-        lost_requests(report),
-        silence,
-        " ".join(versions(fleet)),
-    )
+    sent = report["totals"]["sent"]
+    row = (what, sent, kinds[False], kinds[True], silence, " ".join(versions(fleet)))
     with TABLE.open("a") as table:
         table.write(f"| {' | '.join(map(str, row))} |\n")
 
@@ -225,6 +235,10 @@ def test_a_proxy_that_starts_anew_at_half_leads_nobody_to_a_slot_that_is_stopped
         proxy.come_back()
 
     run = broken(live, version, "  backend  50 %", reboot)
+    deadline = time.monotonic() + COME_BACK
+    while not answers(live):
+        assert time.monotonic() < deadline, f"nginx of proxy-2 was not back within {COME_BACK} s"
+        time.sleep(0.5)
     with load(live) as clients:
         time.sleep(5)
     assert lost_requests(clients.report) == 0, clients.report["events"][:5]
