@@ -19,7 +19,10 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import engine_errors
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import (
+    EngineError,
+    engine_errors,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import Nginx, TrafficError
 
 REVISION = "@REVISION@"
@@ -281,7 +284,11 @@ class NginxContainer:
 
     @engine_errors("reloading nginx")
     def reload(self) -> None:
-        self._container().kill(signal="HUP")
+        # Not by the engine's own signal: it takes every one for a stop by hand, and does not start the container when
+        # the host starts anew.
+        code, said = self._container().exec_run(["sh", "-c", "kill -HUP 1"])
+        if code != 0:
+            raise EngineError(f"reloading nginx: {said.decode('utf-8', 'replace').strip()}")
 
     @engine_errors("reading the log of nginx")
     def log(self, since: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import subprocess
 import sys
@@ -101,6 +102,17 @@ def test_renewed_under_load_while_a_canary_is_watched(
     assert released[0].code == 0, released[0].output
     assert not set(before) & set(shown(certified, authority))
     assert lost_requests(clients.report) == 0, clients.report["events"][:5]
+
+
+def test_a_reload_and_a_rotation_are_no_stop_by_hand(certified: Stack) -> None:
+    """The engine would not start nginx when the host starts anew. Only its own file says so."""
+    rotation = [f"/etc/logrotate.d/{certified.name}-nginx"]
+    state = certified.work / "logrotate.state"
+    subprocess.run(["logrotate", "-f", "-s", str(state), *rotation], check=True)
+    container = certified.containers()["nginx"]
+    root = pathlib.Path(certified.engine.info()["DockerRootDir"])
+    known = json.loads((root / "containers" / container.id / "config.v2.json").read_text())
+    assert not known["HasBeenManuallyStopped"]
 
 
 def test_an_authority_that_is_down_changes_nothing_users_see(
