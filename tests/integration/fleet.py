@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 import docker
 import yaml
 from authority import Authority
-from host import DOCKER, REGISTRY_CONTAINER, Host, run
+from host import DOCKER, REGISTRY_CONTAINER, SSH, Host, run
 from stack import ROOT, Stack, free_port
 from testhost import IMAGE, IMAGE_13
 
@@ -125,7 +125,11 @@ class Fleet(Stack):
             f"{self.name}-{name}",
             work,
             shared=[self.work / "authority"],
-            ports={HTTPS: self.ports[name]} if name in self.ports else {},
+            # The same after a restart: the overlay is written once.
+            ports={
+                SSH: free_port(),
+                **({HTTPS: self.ports[name]} if name in self.ports else {}),
+            },
             network=self.name,
             address=address,
             image=(IMAGE, IMAGE_13)[number % 2],

@@ -21,6 +21,7 @@ SOCKET_UNIT = "[Socket]\nListenStream={socket}\n"
 # As the docker role sets it up.
 DAEMON_FILE = "/etc/docker/daemon.json"
 DAEMON = '{"live-restore": true}\n'
+SSH = 22
 START_TIMEOUT = 60  # seconds
 CUT = (("PREROUTING", "-i", "eth0", "-j", "DROP"), ("OUTPUT", "-o", "eth0", "-j", "DROP"))
 
@@ -63,7 +64,8 @@ class Host:
         folders = [f"--volume={folder}:{folder}" for folder in (self.work, *self.shared)]
         run(
             *(DOCKER, "run", "--detach", f"--name={self.name}", f"--hostname={self.name}"),
-            *(f"--network={self.network or self.name}", "--publish=127.0.0.1::22"),
+            f"--network={self.network or self.name}",
+            *(() if SSH in self.ports else (f"--publish=127.0.0.1::{SSH}",)),
             *(f"--ip={address}" for address in [self.address] if address),
             *(f"--publish=127.0.0.1:{outside}:{inside}" for inside, outside in self.ports.items()),
             f"--env=REGISTRY_ADDRESS={REGISTRY_CONTAINER}:5000",
