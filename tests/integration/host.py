@@ -22,7 +22,7 @@ SOCKET_UNIT = "[Socket]\nListenStream={socket}\n"
 DAEMON_FILE = "/etc/docker/daemon.json"
 DAEMON = '{"live-restore": true}\n'
 SSH = 22
-START_TIMEOUT = 60  # seconds
+START_TIMEOUT = 180  # seconds; several start at once
 CUT = (("PREROUTING", "-i", "eth0", "-j", "DROP"), ("OUTPUT", "-o", "eth0", "-j", "DROP"))
 
 

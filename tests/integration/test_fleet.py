@@ -34,7 +34,7 @@ HEAD = (
     "| what | requests | lost | messages of websockets lost | longest silence s | users get then |\n"
     "|---|---|---|---|---|---|\n"
 )
-COME_BACK = 90  # seconds until a host that starts anew serves again
+COME_BACK = 180  # seconds until a host that starts anew serves again
 
 
 @pytest.fixture(scope="module")
