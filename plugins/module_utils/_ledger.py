@@ -20,6 +20,8 @@ import pathlib
 import tempfile
 import typing as t
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._durable import sync_folder
+
 SCHEMA = 1
 OUTCOMES = ("running", "succeeded", "failed", "held", "rolled_back")
 UNFINISHED = ("running", "held")
@@ -67,11 +69,7 @@ def write_whole(path: pathlib.Path, text: str, mode: int = 0o640) -> None:
     except BaseException:
         os.unlink(name)
         raise
-    folder = os.open(str(path.parent), os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 class Ledger:

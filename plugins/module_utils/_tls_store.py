@@ -20,6 +20,9 @@ import shutil
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._durable import sync_folder
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import write_whole
+
 CHAIN, KEY = "fullchain.pem", "privkey.pem"
 OWN = "ca.pem"  # who vouches for certificates of the host's own
 ISSUERS = "issuers.pem"
@@ -80,7 +83,7 @@ class Store:
         directory = self.path / "issued" / name / pair.fingerprint
         directory.mkdir(parents=True, exist_ok=True, mode=0o755)
         for file, content in ((CHAIN, pair.chain), (KEY, pair.key)):
-            _write(directory / file, content)
+            write_whole(directory / file, content.decode(), mode=0o600)
         return os.path.relpath(directory, self.live(name).parent)
 
     def point(self, name: str, target: str) -> None:
@@ -92,7 +95,7 @@ class Store:
             beside.unlink()
         os.symlink(target, beside)
         os.replace(beside, link)
-        _sync(link.parent)
+        sync_folder(link.parent)
         self._write_issuers()
 
     def _write_issuers(self) -> None:
@@ -102,9 +105,8 @@ class Store:
         for link in sorted((self.path / "live").iterdir()):
             pair = Pair.read(link)
             found += _CERTIFICATE.findall(pair.chain)[1:] if pair else []
-        beside = self.path / f".{ISSUERS}.new"
-        beside.write_bytes(b"\n".join(dict.fromkeys(one.strip() for one in found)) + b"\n")
-        os.replace(beside, self.path / ISSUERS)
+        text = b"\n".join(dict.fromkeys(one.strip() for one in found)) + b"\n"
+        write_whole(self.path / ISSUERS, text.decode(), mode=0o644)
 
     def prune(self, name: str) -> None:
         """Remove all pairs of a name but the live one and the newest others, KEPT in all."""
@@ -118,20 +120,3 @@ class Store:
         )
         for old in others[: len(others) - (KEPT - 1)]:
             shutil.rmtree(old)
-
-
-def _write(path: pathlib.Path, content: bytes) -> None:
-    """A file that only root can read, durably."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync(directory: pathlib.Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -26,6 +26,7 @@ import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._durable import sync_folder
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS
 from ansible_collections.tagadodo.deploy.plugins.module_utils._split import (
     BLUE,
@@ -103,7 +104,7 @@ class TrafficDirectory:
                 (markers / marker).touch(mode=0o644)
         for directory, _folders, _files in os.walk(self.path / name, topdown=False):
             os.chmod(directory, 0o755)
-            _sync(Path(directory))
+            sync_folder(Path(directory))
         return name
 
     def target(self, service: str) -> str:
@@ -116,7 +117,7 @@ class TrafficDirectory:
         beside = self.path / f"{name}.link"
         os.symlink(name, beside)
         os.rename(beside, self.path / service)
-        _sync(self.path)
+        sync_folder(self.path)
 
     def remove(self, service: str) -> None:
         """Take the switch away: all traffic goes to blue."""
@@ -145,14 +146,6 @@ def _lock(descriptor: int, path: Path) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise TrafficError(f"another shift is at work in {path}; wait for it to end") from None
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_splits(state_dir: t.Union[str, Path]) -> t.Dict[str, Split]:
