@@ -10,7 +10,6 @@ services and authority are, and nothing else.
 from __future__ import annotations
 
 import contextlib
-import io
 import ipaddress
 import json
 import os
@@ -20,7 +19,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,6 +26,7 @@ from dataclasses import dataclass, field
 import docker
 import yaml
 from authority import Authority
+from built import build_image
 from host import DOCKER, REGISTRY_CONTAINER, SSH, Host, run
 from stack import ROOT, Stack, free_port
 from testhost import IMAGE, IMAGE_13
@@ -249,12 +248,7 @@ def tagged(registry: str, tags: t.Mapping[str, str]) -> t.Iterator[None]:
         for tag, version in tags.items():
             for part in ("backend", "frontend"):
                 repository = f"{registry}/tagadodo/{part}"
-                client.images.build(
-                    fileobj=_context(part, f"{repository}:{version}", tag),
-                    custom_context=True,
-                    tag=f"{repository}:{tag}",
-                    rm=True,
-                )
+                build_image(f"{repository}:{tag}", _files(part, f"{repository}:{version}", tag))
                 made.append(f"{repository}:{tag}")
                 client.images.push(repository, tag)
         yield
@@ -264,19 +258,13 @@ def tagged(registry: str, tags: t.Mapping[str, str]) -> t.Iterator[None]:
                 client.images.remove(image, force=True)
 
 
-def _context(part: str, base: str, tag: str) -> io.BytesIO:
-    files = {"Dockerfile": f"FROM {base}\nENV APP_VERSION={tag}\n"}
-    if part == "frontend":
-        files["Dockerfile"] = f"FROM {base}\nCOPY health.json /srv/health.json\n"
-        files["health.json"] = json.dumps({"status": "ok", "version": tag})
-    context = io.BytesIO()
-    with tarfile.open(fileobj=context, mode="w") as archive:
-        for path, text in files.items():
-            entry = tarfile.TarInfo(path)
-            entry.size, entry.mode = len(text), 0o644
-            archive.addfile(entry, io.BytesIO(text.encode()))
-    context.seek(0)
-    return context
+def _files(part: str, base: str, tag: str) -> dict[str, str]:
+    if part == "backend":
+        return {"Dockerfile": f"FROM {base}\nENV APP_VERSION={tag}\n"}
+    return {
+        "Dockerfile": f"FROM {base}\nCOPY health.json /srv/health.json\n",
+        "health.json": json.dumps({"status": "ok", "version": tag}),
+    }
 
 
 BY_HAND = ROOT / "build/fleet"

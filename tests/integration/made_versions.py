@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import tarfile
 import typing as t
 
 import docker
+from built import build_image
 from stack import Stack
 
 ADDED = ("002-a", "003-b", "004-c")
@@ -43,9 +42,8 @@ def versions(stack: Stack, **environment: dict[str, str]) -> t.Iterator[dict[str
     tags = {name: f"{stack.name}-{name.replace('_', '-')}" for name in environment}
     try:
         for name, variables in environment.items():
-            _build(
-                client, f"{repository}:1.1.0", f"{repository}:{tags[name]}", tags[name], variables
-            )
+            files = _files(f"{repository}:1.1.0", tags[name], variables)
+            build_image(f"{repository}:{tags[name]}", files)
             client.images.push(repository, tags[name])
         yield tags
     finally:
@@ -54,16 +52,7 @@ def versions(stack: Stack, **environment: dict[str, str]) -> t.Iterator[dict[str
                 client.images.remove(f"{repository}:{tag}", force=True)
 
 
-def _build(
-    client: docker.DockerClient, base: str, image: str, version: str, variables: dict[str, str]
-) -> None:
+def _files(base: str, version: str, variables: dict[str, str]) -> dict[str, str]:
     lines = [f"FROM {base}", "COPY all.js dist/migrations/all.js", f"ENV APP_VERSION={version}"]
     lines += [f"ENV {key}={value}" for key, value in variables.items()]
-    context = io.BytesIO()
-    with tarfile.open(fileobj=context, mode="w") as archive:
-        for path, text in {"Dockerfile": "\n".join(lines) + "\n", "all.js": MIGRATIONS}.items():
-            entry = tarfile.TarInfo(path)
-            entry.size, entry.mode = len(text.encode()), 0o644
-            archive.addfile(entry, io.BytesIO(text.encode()))
-    context.seek(0)
-    client.images.build(fileobj=context, custom_context=True, tag=image, rm=True)
+    return {"Dockerfile": "\n".join(lines) + "\n", "all.js": MIGRATIONS}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import http.client
-import io
 import ipaddress
 import json
 import os
@@ -13,7 +12,6 @@ import pathlib
 import re
 import socket
 import ssl
-import tarfile
 import time
 import typing as t
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from dataclasses import dataclass
 import docker
 import pytest
 import yaml
+from built import build_image
 from clients import Connection
 from stack import SERVICES_FILE, Stack
 from websockets.exceptions import InvalidStatus
@@ -177,16 +176,9 @@ def old_page(empty: Stack) -> t.Iterator[None]:
         "srv/health.json": f'{{"status":"ok","version":"{OLD}"}}\n',
         f"srv/www{OLD_PAGE}": "export const page = 'of the old release';\n",
     }
-    context = io.BytesIO()
-    with tarfile.open(fileobj=context, mode="w") as archive:
-        for name, text in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(text), 0o644
-            archive.addfile(entry, io.BytesIO(text.encode()))
-    context.seek(0)
     tag = f"{empty.registry}/tagadodo/frontend:{OLD}"
     client = docker.from_env()
-    client.images.build(fileobj=context, custom_context=True, tag=tag, rm=True)
+    build_image(tag, files)
     client.images.push(tag)
     yield
     client.images.remove(tag, force=True)
