@@ -36,6 +36,12 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._steps import (
     planned_text,
     steps,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._surplus import (
+    Surplus,
+    by_host,
+    described,
+    surplus_of,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._undo import POLICIES
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import host_view
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
@@ -55,6 +61,7 @@ ARGUMENTS = {
     "version": {"type": "str"},
     "who": {"type": "str", "default": ""},
     "migrations": {"type": "str", "choices": ["", *POLICIES], "default": ""},
+    "images_kept": {"type": "int", "default": 0},
     "hosts": {"type": "dict", "required": True},
     "app": {"type": "list", "elements": "str", "required": True},
     "proxy": {"type": "list", "elements": "str", "required": True},
@@ -103,7 +110,8 @@ class ActionModule(ActionBase):
             rehearsed = args["kind"] == "first" and bool(self._task.check_mode)
             fleet = replace(_fleet(args), rehearsed=rehearsed, places=places)
             plans = _plans(fleet, platform, args, release)
-            planned = planned_text(fleet, plans)
+            surplus = _surplus(fleet, plans, args["images_kept"])
+            planned = planned_text(fleet, plans) + described(surplus)
             given = steps(
                 fleet,
                 plans,
@@ -126,6 +134,7 @@ class ActionModule(ActionBase):
             "release": release,
             "changes": changes,
             "began": time.time(),
+            "surplus": by_host(surplus),
             **given,
         }
 
@@ -154,11 +163,24 @@ def _views(args: t.Mapping[str, t.Any], group: str) -> tuple[HostView, ...]:
     return tuple(host_view(name, args["hosts"].get(name, {})) for name in args[group])
 
 
+def _surplus(fleet: Fleet, plans: t.Sequence[ServicePlan], keep: int) -> list[Surplus]:
+    """The images that a release removes when it has ended; a way back and a repair remove none.
+
+    Raises:
+        PlanError: so many cannot be kept.
+    """
+    if keep < 0:
+        raise PlanError(f"deploy_images_kept: {keep} is less than 0, which keeps all images")
+    if not any(plan.action == "release" for plan in plans):
+        return []
+    return surplus_of(fleet, [plan.image for plan in plans], keep)
+
+
 def _plans(
     fleet: Fleet, platform: Platform, args: t.Mapping[str, t.Any], release: str
 ) -> list[ServicePlan]:
-    described = parse_services(args["services"])
-    named = named_services(described, args["only"])
+    services = parse_services(args["services"])
+    named = named_services(services, args["only"])
     data = args["migrations"]
     if args["kind"] == "revert":
         return [plan_revert(fleet, service) for service in named]
@@ -177,5 +199,5 @@ def _plans(
             first_only=args["kind"] == "first",
             asked=bool(args["version"]),
         )
-        for service in select_services(described, args["only"], args["version"])
+        for service in select_services(services, args["only"], args["version"])
     ]

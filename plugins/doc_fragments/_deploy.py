@@ -55,6 +55,10 @@ options:
         What is live, or what it could go back to, may be older than many that failed.
     type: int
     default: 0
+  stock:
+    description: Whether to look for images of past releases on this host, so that a plan can say which of them may go.
+    type: bool
+    default: false
 """
 
     LOCK = r"""

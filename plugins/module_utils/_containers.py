@@ -86,6 +86,11 @@ class Containers:
     def pull(self, image: str) -> None:
         pull(self._client, image)
 
+    def discard_image(self, image: str) -> None:
+        """Take its name from an image, and remove what has no other; never one that a container is of."""
+        with engine_errors(f"removing image {image}"):
+            self._api.remove_image(image)
+
     def create(self, wanted: Slot, instance: Instance, mark: str) -> None:
         """Create and start one instance with its fixed address, limits and hardening."""
         with engine_errors(f"creating container {instance.name}"):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # This module util is PRIVATE to the collection.
-"""What a host knows by itself: its key for fingerprints, and what image tags name."""
+"""What a host knows by itself: its key for fingerprints, what image tags name, and which images of releases it has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ import secrets
 import typing as t
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import in_parallel
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import write_whole
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import engine_errors
+from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import LABEL
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Record, write_whole
+from ansible_collections.tagadodo.deploy.plugins.module_utils._stock import Stock
+
+_NAMELESS = "<none>:<none>"  # how older engines list an image without a tag
 
 
 def _key_file(state_dir: str) -> pathlib.Path:
@@ -55,3 +60,47 @@ def _resolve(client: t.Any, tag: str) -> t.Dict[str, str]:
     except (docker.errors.DockerException, OSError):
         return {"error": refused}
     return {"error": refused}
+
+
+def find_stock(
+    client: t.Any, project: str, releases: t.Mapping[str, t.Sequence[Record]]
+) -> t.List[Stock]:
+    """The images here that releases of this ledger were made of; no other image is looked at.
+
+    Raises:
+        EngineError: the engine cannot say.
+    """
+    ours = {str(one["image"]) for records in releases.values() for one in records if "image" in one}
+    if not ours:
+        return []
+    with engine_errors("looking at images"):
+        images = client.api.images()
+        containers = client.api.containers(all=True)
+    return [
+        Stock(names, image["Size"], _held(image, names, project, containers))
+        for image in images
+        for names in [tuple(sorted(ours.intersection(image.get("RepoDigests") or ())))]
+        if names
+    ]
+
+
+def _held(
+    image: t.Mapping[str, t.Any],
+    ours: t.Sequence[str],
+    project: str,
+    containers: t.Sequence[t.Mapping[str, t.Any]],
+) -> str:
+    """What wants an image here besides our ledger; empty where nothing does."""
+    names = [*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())]
+    others = sorted(set(names).difference(ours, [_NAMELESS]))
+    if others:
+        return f"it is {others[0]} too"
+    repositories = {name.partition("@")[0] for name in ours}
+    for one in containers:
+        if one["ImageID"] == image["Id"]:
+            return f"container {one['Names'][0].lstrip('/')} is of it"
+        labels = one.get("Labels") or {}
+        theirs = labels.get(LABEL + "project", project)
+        if theirs != project and labels.get(LABEL + "image", "").partition("@")[0] in repositories:
+            return f"installation {theirs} releases from the same repository"
+    return ""

@@ -14,6 +14,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import
     Containers,
     in_parallel,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import (
     Found,
     Slot,
@@ -178,6 +179,31 @@ def remove(changes: Changes, slots: t.Sequence[Slot]) -> Result:
     if not changes.dry:
         in_parallel(lambda one: changes.containers.remove(one.name), found)
     return _report([_action(one.name, "remove", "not wanted") for one in found])
+
+
+def discard(
+    changes: Changes, images: t.Sequence[str]
+) -> t.Tuple[t.List[t.Dict[str, str]], t.List[str]]:
+    """Remove images that nobody needs.
+
+    Returns:
+        what was done, and a line for each image that stays. No error is raised: no release fails for it.
+    """
+    actions, problems = [], []
+    for image in images:
+        try:
+            if changes.containers.has_image(image):
+                if not changes.dry:
+                    changes.containers.discard_image(image)
+                actions.append(_action(image, "remove", "no way back needs it"))
+        except EngineError as error:
+            problems.append(f"an image that no way back needs stays on this host: {error}")
+    return actions, problems
+
+
+def joined(result: Result, actions: t.Sequence[t.Mapping[str, str]]) -> Result:
+    """A result with what was done after it."""
+    return {**result, **_report([*result["actions"], *actions])}
 
 
 BRINGS_TO: t.Dict[str, t.Callable[[Changes, t.Sequence[Slot]], Result]] = {

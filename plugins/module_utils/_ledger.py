@@ -215,18 +215,20 @@ def unfinished_record(records: t.Sequence[Record]) -> t.Optional[Record]:
 
 
 def good_before(records: t.Sequence[Record], live: t.Optional[Record]) -> t.Optional[Record]:
-    """The release to go back to from ``live``: the newest older one that succeeded.
+    """The release to go back to from ``live``: the newest older one that succeeded."""
+    return next(iter(good_ones_before(records, live)), None)
+
+
+def good_ones_before(records: t.Sequence[Record], live: t.Optional[Record]) -> t.List[Record]:
+    """Where going back from ``live`` again and again comes to: the older ones that succeeded, newest first.
 
     A live rollback counts as the release it restored, so that going back twice goes further back.
     """
     newest_allowed = "~" if live is None else str(live.get("restores") or live["release"])
-    return next(
-        (
-            record
-            for record in records
-            if record.get("outcome") == "succeeded"
-            and not record.get("restores")
-            and str(record["release"]) < newest_allowed
-        ),
-        None,
-    )
+    return [
+        record
+        for record in records
+        if record.get("outcome") == "succeeded"
+        and not record.get("restores")
+        and str(record["release"]) < newest_allowed
+    ]

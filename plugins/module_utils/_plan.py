@@ -26,6 +26,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     Service,
     other_slot,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._stock import Stock
 from ansible_collections.tagadodo.deploy.plugins.module_utils._strategy import Step, release_steps
 from ansible_collections.tagadodo.deploy.plugins.module_utils._undo import LEAVE, REVERT, Undo
 
@@ -49,6 +50,7 @@ class HostView:
     servers: t.Mapping[str, int] = field(default_factory=dict)
     lock: t.Mapping[str, t.Any] = field(default_factory=dict)
     damaged: t.Sequence[str] = ()
+    stock: t.Tuple[Stock, ...] = ()
 
     def slot(self, service: str, slot: str) -> t.List[t.Mapping[str, t.Any]]:
         return [c for c in self.containers if c["service"] == service and c["slot"] == slot]

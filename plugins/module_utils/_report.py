@@ -6,16 +6,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 import typing as t
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._access_log import RATE_BYTES, recent
 from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import Containers
-from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import connect
-from ansible_collections.tagadodo.deploy.plugins.module_utils._host import read_key, resolve_tags
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
+from ansible_collections.tagadodo.deploy.plugins.module_utils._host import (
+    find_stock,
+    read_key,
+    resolve_tags,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import fingerprint
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger, Record
 from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import Lock
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS
 from ansible_collections.tagadodo.deploy.plugins.module_utils._split import GREEN, TrafficError
@@ -33,6 +38,7 @@ REPORT: Data = {
     "logs": {"type": "dict", "default": {}},
     "control_url": {"type": "str", "default": ""},
     "limit": {"type": "int", "default": 0},
+    "stock": {"type": "bool", "default": False},
 }
 
 LATELY = 3600  # seconds
@@ -75,12 +81,21 @@ def _lock(state_dir: str) -> Data:
     }
 
 
+def _stock(client: t.Any, project: str, releases: t.Mapping[str, t.Sequence[Record]]) -> list[Data]:
+    """Images of past releases; none where the engine cannot say, since no release waits for that."""
+    try:
+        return [dataclasses.asdict(one) for one in find_stock(client, project, releases)]
+    except EngineError:
+        return []
+
+
 def read_host(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Everything this host can say, without changing it."""
     client = connect()
     ledger = Ledger(params["state_dir"])
     key = read_key(params["state_dir"])
     splits = read_splits(params["state_dir"])
+    releases = {name: ledger.read(name) for name in ledger.services()}
     return {
         "containers": [
             found.summary() for found in Containers(client, params["project"], "").find()
@@ -89,9 +104,8 @@ def read_host(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "instances_in_traffic": {name: split.counts for name, split in splits.items()},
         "damaged": ledger.damaged(),
         "lock": _lock(params["state_dir"]),
-        "releases": {
-            name: ledger.read(name)[: params["limit"] or None] for name in ledger.services()
-        },
+        "releases": {name: known[: params["limit"] or None] for name, known in releases.items()},
+        "stock": _stock(client, params["project"], releases) if params["stock"] else [],
         "fingerprints": {
             name: fingerprint(key, runtime, params["secrets"].get(name, {}))
             for name, runtime in params["runtimes"].items()

@@ -79,6 +79,14 @@ options:
     description: Seconds to go on watching the targets of O(prove) after all of them were ready.
     type: float
     default: 0
+  surplus:
+    description:
+      - Images to remove after everything else, C(repository@sha256:…). One that has other names too only loses this one.
+      - An image that a container is of stays, as does one that cannot be removed for another reason. A warning says so, and the
+        module goes on, since what it was called for is done.
+    type: list
+    elements: str
+    default: []
   last:
     description:
       - Whether the run changes nothing more on this host. Its lock (O(lock)) is then let go of, as
@@ -142,6 +150,8 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import (
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instances import (
     BRINGS_TO,
     Changes,
+    discard,
+    joined,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger, LedgerError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import Lock, LockError, at_work
@@ -183,6 +193,7 @@ def main() -> None:
             "record": RECORD,
             "prove": PROVE,
             "watch": {"type": "float", "default": 0},
+            "surplus": {"type": "list", "elements": "str", "default": []},
             "last": {"type": "bool", "default": False},
             "lock": {"type": "str", "default": "", "no_log": False},
         },
@@ -207,6 +218,7 @@ def main() -> None:
                 containers, params["project"], key_of(params["state_dir"]), module.check_mode
             )
             result = BRINGS_TO[params["state"]](changes, slots)
+            removed, problems = discard(changes, params["surplus"])
         proven = {} if module.check_mode else proof.demand()
         lets_go = params["last"] and not module.check_mode
         let_go = lets_go and Lock(params["state_dir"]).release(params["lock"])
@@ -215,6 +227,9 @@ def main() -> None:
     except (EngineError, LedgerError, LockError, OSError, SlotError, TargetError) as error:
         # No exception: its text would be returned as it is, and secrets were given.
         module.fail_json(msg=str(error), exception=None)
+    for problem in problems:
+        module.warn(problem)
+    result = joined(result, removed)
     changed = bool(written) or result["changed"]
     module.exit_json(
         **{**result, "changed": changed},

@@ -82,6 +82,14 @@ servers:
   returned: success
   type: dict
   sample: {backend: 2}
+stock:
+  description: >-
+    Images on this host that releases of its ledger were made of, where O(stock) asks for them. What C(held) says, if
+    anything, wants an image there besides.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{images: ["tagadodo/backend@sha256:0123"], size: 87000000, held: container tagadodo-backend-blue-1 is of it}]
 images:
   description: What each of O(tags) names. The C(digest) is missing where C(error) says why.
   returned: success

@@ -55,6 +55,12 @@ options:
     type: str
     choices: ["", leave, revert, ask]
     default: ""
+  images_kept:
+    description:
+      - How many good releases before the live one keep their images on the hosts, so that going back to them pulls nothing.
+      - Which images may go is decided by C(stock) in O(hosts). With V(0) none goes, and none where nothing is released.
+    type: int
+    default: 0
   hosts:
     description: Results of M(tagadodo.deploy.release_begin) or M(tagadodo.deploy.release_info) by host.
     type: dict
@@ -129,6 +135,11 @@ start:
   returned: success
   type: list
   elements: dict
+surplus:
+  description: Images to remove when the release has ended, by host.
+  returned: success
+  type: dict
+  sample: {web1: ["docker.io/tagadodo/backend@sha256:09"]}
 undo:
   description: Migrations to take back once traffic is back, by service, as M(tagadodo.deploy.migration) takes them.
   returned: success

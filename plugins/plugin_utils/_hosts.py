@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import HostView, PlanError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import ServiceError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._stock import Stock
 
 _FIELDS = (
     "containers",
@@ -34,7 +35,10 @@ def host_view(name: str, report: t.Mapping[str, t.Any]) -> HostView:
     """
     if "containers" not in report:
         raise PlanError(f"{name}: its state could not be read; is it set up? run site.yml first")
-    return HostView(name=name, **{key: report[key] for key in _FIELDS})
+    stock = tuple(
+        Stock(tuple(one["images"]), int(one["size"]), str(one["held"])) for one in report["stock"]
+    )
+    return HostView(name=name, stock=stock, **{key: report[key] for key in _FIELDS})
 
 
 def looks_of_host(

@@ -48,6 +48,7 @@ def report(**changes: t.Any) -> dict[str, t.Any]:
         "servers": {},
         "lock": {},
         "damaged": [],
+        "stock": [],
         "fingerprints": {"backend": "same"},
         "releases": {"backend": RECORDS},
         "requests": {},
@@ -91,6 +92,10 @@ def plan(check_mode: bool = False, **changes: t.Any) -> dict[str, t.Any]:
 
 FRONTEND = {"image": "tagadodo/frontend", "port": 80, "hostnames": ["www.example.com"]}
 BOTH = {"backend": {**DESCRIBED, "secrets": {"JWT_SECRET": ""}}, "frontend": FRONTEND}
+OLDEST = f"{REPOSITORY}@sha256:09" + "0" * 62
+MANY = [*RECORDS, {**RECORDS[1], "release": "20251231-000000", "version": "0.8.0", "image": OLDEST}]
+STOCK = [{"images": [OLDEST], "size": 87_000_000, "held": ""}]
+FULL = {"hosts": {"web1": report(releases={"backend": MANY}, stock=STOCK)}, "images_kept": 1}
 ONE_RELEASE = {"web1": report(releases={"backend": RECORDS[:1]})}
 
 PLANS = {
@@ -102,6 +107,9 @@ PLANS = {
     "what is live in check mode": plan(check_mode=True, version="1.0.0"),
     "a first release": plan(hosts={"web1": report(containers=[], releases={})}, kind="first"),
     "a first release of what is live": plan(check_mode=True, kind="first"),
+    "a release that others make room for": plan(**FULL),
+    "what is live among others": plan(version="1.0.0", **FULL),
+    "a rollback among others": plan(kind="rollback", **FULL),
     "a rollback": plan(kind="rollback"),
     "a rollback of all": plan(kind="rollback", services=BOTH, only="", version=""),
     "a rollback in check mode": plan(check_mode=True, kind="rollback", version="0.9.0"),
@@ -152,6 +160,10 @@ MISTAKES = {
     "a kind there is none of": (
         plan(kind="rolback"),
         "value of kind must be one of: deploy, first, rollback, revert, got: rolback",
+    ),
+    "fewer than no images": (
+        plan(images_kept=-1),
+        "deploy_images_kept: -1 is less than 0, which keeps all images",
     ),
     "an argument there is none of": (plan(versoin="1.0.0"), "versoin"),
     "half a platform": (
@@ -211,6 +223,15 @@ def test_check_mode_tells_the_same_plan_as_a_change(answers: dict[str, t.Any]) -
     done, would = answers["a release"].result, answers["a release in check mode"].result
     assert would["changed"] is True
     assert of_any_time(would) == of_any_time(done)
+
+
+def test_a_release_says_which_images_go_when_it_has_ended(answers: dict[str, t.Any]) -> None:
+    answer = answers["a release that others make room for"]
+    assert answer.result["surplus"] == {"web1": [OLDEST]}
+    assert "  remove  backend 0.8.0 (87 MB at most) from web1\n" in answer.shown
+    for case in ("a release", "what is live among others", "a rollback among others"):
+        assert answers[case].result["surplus"] == {}
+        assert "remove" not in answers[case].shown
 
 
 def of_any_time(result: dict[str, t.Any]) -> t.Any:

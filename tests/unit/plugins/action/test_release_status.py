@@ -27,7 +27,13 @@ def report(*containers: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
         "servers",
         "lock",
     )
-    return {"containers": [*containers], "damaged": [], **{fact: {} for fact in facts}, **more}
+    return {
+        "containers": [*containers],
+        "damaged": [],
+        "stock": [],
+        **{fact: {} for fact in facts},
+        **more,
+    }
 
 
 RELEASES = {

@@ -214,6 +214,22 @@ def test_the_last_change_of_a_run_lets_go_of_its_lock(bring: Bring, tmp_path: pa
     assert lock.holder() is None
 
 
+@pytest.mark.engine
+def test_images_that_nobody_needs_are_removed_at_last(bring: Bring, host: Host) -> None:
+    """Never one that a container is of, whether it runs or not, and never with an error."""
+    none = host.image.split("@")[0] + "@sha256:" + "0" * 64
+    asked = {"slots": [], "surplus": [none, host.image]}
+    bring("started")
+    bring("stopped")
+    kept = bring("stopped", **asked)
+    assert (kept.get("failed", False), kept["changed"], kept["actions"]) == (False, False, [])
+    (told,) = kept["warnings"]
+    assert f"no way back needs stays on this host: removing image {host.image}: " in str(told)
+    bring("absent")
+    _brings(bring, "stopped", [("remove", host.image, "no way back needs it")], **asked)
+    assert bring("pulled", check_mode=True)["actions"][0]["action"] == "pull"
+
+
 def _brings(
     bring: Bring, state: str, expected: list[tuple[str, str, str]], **arguments: t.Any
 ) -> None:

@@ -69,6 +69,7 @@ def test_a_host_without_anything(read: Read, tmp_path: pathlib.Path) -> None:
         "changed": False,
         "containers": [],
         "damaged": [],
+        "stock": [],
         "lock": {},
         **{name: {} for name in nothing},
     }
@@ -133,6 +134,45 @@ def test_tags_are_asked_of_the_registry_else_of_the_host(
     engine.images.pull(pushed.by_digest)
     engine.api.tag(pushed.by_digest, pushed.tag.rpartition(":")[0], "9.9.9")
     assert read(tags=[nobody])["images"] == {nobody: {"digest": pushed.digest, "source": "host"}}
+
+
+@pytest.mark.engine
+def test_images_of_past_releases_and_what_else_wants_them(
+    read: Read, state: pathlib.Path, pushed: t.Any, engine: t.Any, shell_image: str
+) -> None:
+    """Images that no release of this ledger was made of are not even named."""
+    project, repository = f"unit-{uuid.uuid4().hex[:8]}", pushed.tag.rpartition(":")[0]
+
+    def held() -> list[str]:
+        answer = read(stock=True, project=project)
+        assert all(one["images"] == [pushed.by_digest] for one in answer["stock"])
+        assert all(one["size"] > 0 for one in answer["stock"])
+        return [one["held"] for one in answer["stock"]]
+
+    for image in engine.api.images(repository):
+        engine.api.remove_image(image["Id"], force=True)
+    engine.images.pull(pushed.by_digest)
+    assert held() == []
+    Ledger(str(state)).update("backend", "20260104-000000", {"image": pushed.by_digest}, write=True)
+    assert (held(), read(project=project)["stock"]) == ([""], [])
+
+    engine.api.tag(pushed.by_digest, repository, "mine")
+    assert held() == [f"it is {repository}:mine too"]
+    engine.api.remove_image(f"{repository}:mine")
+    engine.images.pull(pushed.by_digest)
+
+    name = f"{project}-stopped"
+    engine.api.create_container(pushed.by_digest, name=name)
+    assert held() == [f"container {name} is of it"]
+    engine.api.remove_container(name)
+
+    marks = {LABEL + "project": "other", LABEL + "image": f"{repository}@sha256:00"}
+    engine.api.create_container(shell_image, name=name, labels=marks)
+    try:
+        assert held() == ["installation other releases from the same repository"]
+    finally:
+        engine.api.remove_container(name)
+    assert held() == [""]
 
 
 @pytest.mark.engine
