@@ -21,6 +21,7 @@ NAMES = (
     "reason",
     "lock_wait",
     "lock_seconds",
+    "docker_upgrade",
 )
 OTHERS = ("services",)  # near one of them, and known
 NEAR = 0.85  # two letters that changed places are near

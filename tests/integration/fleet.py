@@ -97,6 +97,11 @@ class Fleet(Stack):
         subprocess.run([DOCKER, "network", "rm", self.name], capture_output=True, check=False)
 
     @property
+    def registry_at(self) -> str:
+        """Its registry, as its hosts call it."""
+        return f"{self._at(REGISTRY_AT)}:5000"
+
+    @property
     def entrances(self) -> list[int]:
         return [self.ports[name] for name in self.proxies]
 
@@ -186,7 +191,7 @@ class Fleet(Stack):
             for name, host in self.hosts.items()
         }
         assert set(hosts) <= set(described["all"]["hosts"])
-        registry = f"{self._at(REGISTRY_AT)}:5000"
+        registry = self.registry_at
         assert self.authority
         variables = {
             # addresses

@@ -1,7 +1,8 @@
 # Copyright (c) 2026, Taga Dodo deploy contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Staging as its inventory describes it: everything on one host, builds of develop, secrets from the environment."""
+"""Staging as its inventory describes it: everything on one host, builds of develop, secrets from the environment; and what
+becomes of that host in time."""
 
 from __future__ import annotations
 
@@ -14,8 +15,20 @@ import pytest
 from clients import live_version, load, lost_requests
 from conftest import REGISTRY
 from fleet import Fleet, tagged
+from upkeep import (
+    digests,
+    engine_process,
+    engine_program,
+    engine_version,
+    offer_newer_engine,
+    pull_by_digest,
+    released,
+    started,
+    stopped,
+)
 
 FIRST, SECOND = "develop-0000001", "v1.1.0-rc.1"
+MOVED = "develop-0000002"
 # All that is different about the hosts of a test: addresses, registry, authorities.
 OVERLAID = {
     *("deploy_registry", "redis_host"),
@@ -77,3 +90,69 @@ def test_only_where_things_are_is_different_about_its_hosts(staging: Fleet) -> N
 
 def test_what_runs_beside_its_proxy_is_not_published(staging: Fleet) -> None:
     assert "->" not in staging.hosts["staging"].do("docker", "ps", "--format", "{{.Ports}}")
+
+
+def test_an_upgrade_of_the_engine_ends_no_container_and_loses_no_request(staging: Fleet) -> None:
+    """In the same run come options that need a start of their own, and a mirror that has an authority of its own."""
+    host, registry = staging.hosts["staging"], staging.registry_at
+    was, newer = engine_version(host), offer_newer_engine(host)
+    before, process = started(host), engine_process(host)
+    assert len(before) >= 4
+    usual = staging.play("site", "--tags", "docker")
+    assert (usual.code, usual.changed, engine_version(host)) == (0, 0, was), usual.output
+
+    options = {
+        "registry-mirrors": [f"https://{registry}"],
+        "default-address-pools": [{"base": "10.199.0.0/16", "size": 24}],
+    }
+    upgrade = ("site", "--tags", "docker", "-e", "docker_upgrade=yes")
+    with load(staging) as clients:
+        run = staging.play(*upgrade, docker_daemon_options=options)
+    assert run.code == 0, run.output
+    assert lost_requests(clients.report) == 0, clients.report["events"][:5]
+    assert clients.report["totals"]["sent"] > 100
+    assert engine_version(host) == newer
+    assert engine_process(host) != process
+    assert engine_program(host) == "/usr/sbin/dockerd"  # not one that was deleted since it started
+    assert started(host) == before
+    # Docker Hub is out of reach; its mirror is not.
+    host.do("docker", "pull", "--quiet", "docker.io/tagadodo/frontend:1.0.0")
+    host.do("docker", "rmi", "docker.io/tagadodo/frontend:1.0.0")
+
+    again = staging.play(*upgrade, docker_daemon_options=options)
+    assert (again.code, again.changed) == (0, 0), again.output
+
+
+def test_images_that_no_way_back_needs_go_and_ways_back_need_no_registry(staging: Fleet) -> None:
+    host, backend = staging.hosts["staging"], f"{staging.registry_at}/tagadodo/backend"
+    other = pull_by_digest(host, f"{staging.registry_at}/redis:8.0")
+    by_hand = pull_by_digest(host, f"{backend}:1.0.0")
+    first, second = released(host, "backend")
+    assert digests(host, backend) == {first, second, by_hand}
+
+    def release(*more: str) -> str:
+        typed = ("-e", "service=backend", "-e", f"version={MOVED}", *more)
+        run = staging.play("deploy", *typed, rollout_bake=0, deploy_images_kept=1)
+        assert run.code == 0, run.output
+        return run.output
+
+    with tagged(REGISTRY, {MOVED: "1.0.0"}):
+        assert "no way back needs" not in release()
+    told = f"  remove  backend {FIRST} ("
+    with tagged(REGISTRY, {MOVED: "1.1.0"}):
+        assert told in release("--check")
+        assert first in digests(host, backend)
+        assert told in release()
+    _first, _second, third, fourth = released(host, "backend")
+    assert third != fourth  # the tag was pushed again; what it was before is stock as any other
+    assert digests(host, backend) == {second, third, fourth, by_hand}
+    assert other in digests(host, f"{staging.registry_at}/redis")
+
+    for container in host.engine.containers.list(all=True, filters={"status": "exited"}):
+        container.remove()
+    with stopped(f"{staging.name}-registry"):
+        for image in (third, second):
+            run = staging.play("rollback", "-e", "service=backend")
+            assert run.code == 0, run.output
+            assert released(host, "backend")[-1] == image
+    assert live_version(staging) == SECOND

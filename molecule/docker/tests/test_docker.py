@@ -117,6 +117,61 @@ def test_containers_outlive_a_restart_that_another_setting_needs(
     assert json.loads(host.file(SETTINGS).content_string)["log-opts"]["max-file"] == "2"
 
 
+def test_logs_are_rotated_and_networks_come_from_the_pools_that_are_named(
+    host: t.Any,
+    apply: Apply,
+    engine_pid: t.Callable[[], str],
+    running: t.Callable[[], t.Tuple[int, str]],
+    settings_kept: t.Dict[str, t.Any],
+) -> None:
+    container = running()
+    options = {
+        "log-opts": {"max-size": "8k", "max-file": 2},
+        "default-address-pools": [{"base": "10.198.0.0/16", "size": 24}],
+    }
+    apply(docker_daemon_options=options)
+    assert running() == container
+    made = host.check_output("docker create %s seq 10000 99999", IMAGE)  # 540 kB
+    try:
+        host.check_output("docker network create of-the-pool")
+        network = json.loads(host.check_output("docker network inspect of-the-pool"))[0]
+        host.check_output("docker start --attach %s | tail -1", made)
+        logs = host.check_output("cd /var/lib/docker/containers/%s && wc -c *-json.log*", made)
+        said = host.check_output("docker logs %s", made).splitlines()
+    finally:
+        host.check_output("docker rm --force %s", made)
+        host.check_output("docker network rm of-the-pool")
+        apply(docker_daemon_options={**settings_kept, "default-address-pools": None})
+    assert network["IPAM"]["Config"][0]["Subnet"].startswith("10.198.")
+    *files, _total = [line.split() for line in logs.splitlines()]
+    assert [name.rpartition(".log")[2] for _size, name in files] == ["", ".1"]
+    assert all(int(size) < 9000 for size, _name in files)
+    assert said[-1] == "99999"
+
+
+def test_an_upgrade_that_would_stop_containers_or_come_in_the_way_of_a_release_is_refused(
+    host: t.Any,
+    apply: Apply,
+    engine_pid: t.Callable[[], str],
+    running: t.Callable[[], t.Tuple[int, str]],
+    settings_kept: t.Dict[str, t.Any],
+) -> None:
+    printed = apply(fails=True, docker_upgrade=True, docker_daemon_options={"live-restore": False})
+    stops = "so an upgrade of its engine would stop 1 containers"
+    assert f"live-restore is off on bare, {stops}" in printed
+    apply(docker_daemon_options={"live-restore": True})
+
+    now = float(host.check_output("date +%%s"))
+    holder = {"token": "a", "who": "ada", "purpose": "a release", "since": now, "beat": now}
+    host.check_output("mkdir -p /var/lib/tagadodo/lock")
+    host.check_output("printf %%s %s > /var/lib/tagadodo/lock/holder.json", json.dumps(holder))
+    before = engine_pid(), running()
+    printed = apply(fails=True, docker_upgrade=True)
+    host.check_output("rm -r /var/lib/tagadodo")
+    assert "bare is locked by a release by ada, since" in printed
+    assert (engine_pid(), running()) == before
+
+
 def test_settings_that_are_no_json_are_refused_before_anything_is_touched(
     host: t.Any, apply: Apply, engine_pid: t.Callable[[], str], settings_kept: t.Dict[str, t.Any]
 ) -> None:

@@ -47,6 +47,7 @@ def check(*options: str, file: t.Mapping[str, object] | None = None) -> None:
         ("serivce=backend", "serivce: not known; did you mean service?"),
         ("version=1.1.0 servcie=backend", "servcie: not known; did you mean service?"),
         ("operater=me", "operater: not known; did you mean operator?"),
+        ("docker_upgrad=yes", "docker_upgrad: not known; did you mean docker_upgrade?"),
         ('{"verison": "1.1.0"}', "verison: not known; did you mean version?"),
         ("version=", EMPTY_VERSION),
         ("version=' '", EMPTY_VERSION),
