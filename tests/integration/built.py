@@ -12,14 +12,14 @@ import typing as t
 import docker
 
 
-def build_image(image: str, files: t.Mapping[str, str]) -> None:
-    """Build an image of texts by their paths, ``Dockerfile`` among them."""
+def build_image(image: str, files: t.Mapping[str, str | bytes], mode: int = 0o644) -> None:
+    """Build an image of files by their paths, ``Dockerfile`` among them."""
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as archive:
-        for path, text in files.items():
-            content = text.encode()
+        for path, written in files.items():
+            content = written.encode() if isinstance(written, str) else written
             entry = tarfile.TarInfo(path)
-            entry.size, entry.mode = len(content), 0o644
+            entry.size, entry.mode = len(content), mode
             archive.addfile(entry, io.BytesIO(content))
     context.seek(0)
     docker.from_env().images.build(fileobj=context, custom_context=True, tag=image, rm=True)

@@ -50,7 +50,7 @@ class Fleet(Stack):
     """An environment of ``inventories/`` on hosts of its own.
 
     Attributes:
-        inventory: which.
+        inventory: which; a path, where it is another than those.
         names: of its hosts; the others of the inventory are not there.
         proxies: those of them that users come to.
     """
@@ -68,8 +68,7 @@ class Fleet(Stack):
         network = ipaddress.ip_network(self.subnet)
         run(DOCKER, "network", "create", f"--subnet={self.subnet}", self.name)
         self.ports = {name: free_port() for name in self.proxies}
-        for number, name in enumerate(self.names):
-            self.hosts[name] = self._host(number, name, str(network[HOSTS_AT + number]))
+        self._make_hosts(self.names)
         self.authority = Authority(
             self.work / "authority",
             http_port=80,
@@ -82,8 +81,7 @@ class Fleet(Stack):
         self.users = [f"198.51.100.{number}" for number in range(1, 7)]
         self._start_registry()
         self._start_data()
-        with ThreadPoolExecutor(max_workers=4) as pool:
-            list(pool.map(Host.start, self.hosts.values()))
+        start_all(self.hosts.values())
         self._write_overlay()
 
     def down(self) -> None:
@@ -119,9 +117,17 @@ class Fleet(Stack):
         return path
 
     def _inventories(self) -> list[str]:
-        return ["-i", f"inventories/{self.inventory}", "-i", str(self.work / "overlay")]
+        return ["-i", str(self._inventory), "-i", str(self.work / "overlay")]
 
-    def _host(self, number: int, name: str, address: str) -> Host:
+    @property
+    def _inventory(self) -> pathlib.Path:
+        return ROOT / "inventories" / self.inventory
+
+    def _make_hosts(self, names: t.Iterable[str]) -> None:
+        for number, name in enumerate(names, len(self.hosts)):
+            self.hosts[name] = self._make_host(number, name, self._at(HOSTS_AT + number))
+
+    def _make_host(self, number: int, name: str, address: str) -> Host:
         work = self.work / name
         work.mkdir()
         # Half of the hosts have Debian 13.
@@ -181,8 +187,8 @@ class Fleet(Stack):
     def _write_overlay(self) -> None:
         """All that is different about these hosts, and what operators know: the secrets."""
         folder = self.work / "overlay"
-        (folder / "group_vars/all").mkdir(parents=True)
-        described = yaml.safe_load((ROOT / f"inventories/{self.inventory}/hosts.yml").read_text())
+        (folder / "group_vars/all").mkdir(parents=True, exist_ok=True)
+        described = yaml.safe_load((self._inventory / "hosts.yml").read_text())
         hosts = {
             name: {
                 **{k: v for k, v in host.variables.items() if k != "deploy_listen_address"},
@@ -238,6 +244,12 @@ class Fleet(Stack):
     def destroy(self) -> None:
         self.down()
         shutil.rmtree(self.work, ignore_errors=True)
+
+
+def start_all(hosts: t.Iterable[Host]) -> None:
+    """Start hosts, a few at a time."""
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        list(pool.map(lambda host: host.start(), hosts))
 
 
 @contextlib.contextmanager

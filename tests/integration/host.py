@@ -73,7 +73,7 @@ class Host:
             f"--volume={unit}:/etc/systemd/system/docker.socket.d/tests.conf:ro",
             # In a fleet the docker role does that.
             *(f"--volume={daemon}:{path}:ro" for path in [DAEMON_FILE] if not self.network),
-            *(self.image, *INIT),
+            *(self.image, *self._init),
         )
         run(
             *(DOCKER, "exec", "--interactive", self.name, "sh", "-c"),
@@ -138,6 +138,11 @@ class Host:
             *(() if self.network else own),
         ):
             subprocess.run([DOCKER, *command], capture_output=True, check=False)
+
+    @property
+    def _init(self) -> t.Sequence[str]:
+        """What runs on it first."""
+        return INIT
 
     @property
     def _key(self) -> pathlib.Path:

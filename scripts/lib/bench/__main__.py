@@ -8,35 +8,24 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
-import signal
 import tempfile
-import time
-import types
-import typing as t
 
 from stack import Stack
 
-from bench import leftovers, results
+from bench import leftovers, process, results
 from bench.contenders import ENTRIES
+from bench.process import say
 from bench.runner import Results, rounds
-from bench.shell import end_commands
 from bench.site import Site
-
-_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_STARTED = int(os.environ.get("STARTED") or time.time())
 
 
 def main() -> int:
     options = _options()
-    for ending in _ENDINGS:
-        if signal.getsignal(ending) is not signal.SIG_IGN:
-            signal.signal(ending, _end)
-    for name in leftovers.sweep():
-        _say(f"removed what {name} had left")
+    name = process.begin()
     machine = results.this_machine()
     found = Results()
     try:
-        _bench(options, found)
+        _bench(name, options, found)
     except KeyboardInterrupt:
         return 130
     finally:
@@ -45,34 +34,20 @@ def main() -> int:
     return 1 if any(failure.round for failure in found.failures) else 0
 
 
-def _bench(options: argparse.Namespace, found: Results) -> None:
+def _bench(name: str, options: argparse.Namespace, found: Results) -> None:
     """Set up, measure and clean up, whatever happens."""
-    name = f"{leftovers.PREFIX}{os.getpid()}"
     with tempfile.TemporaryDirectory(prefix=f"{name}.") as work:
         stack = Stack(name, os.environ["REGISTRY"], pathlib.Path(work))
         site = Site(stack, options.rate)
         wanted = [entry for entry in ENTRIES if not options.only or entry.name in options.only]
         try:
-            _say("setting up ours, whose data services, network and certificate all of them use")
+            say("setting up ours, whose data services, network and certificate all of them use")
             site.set_up()
             made = [entry.make(site, entry.name) for entry in wanted]
-            rounds(made, site.load, options.rounds, found, _say)
+            rounds(made, site.load, options.rounds, found, say)
         finally:
-            _say("cleaning up")
+            say("cleaning up")
             leftovers.remove(stack)
-
-
-def _say(text: str) -> None:
-    print(f"{int(time.time()) - _STARTED:4d}s  {text}", flush=True)
-
-
-def _end(number: int, _frame: types.FrameType | None) -> t.NoReturn:
-    """End in order; another signal does not disturb the cleaning up."""
-    for ending in _ENDINGS:
-        signal.signal(ending, signal.SIG_IGN)
-    _say(f"ended by {signal.Signals(number).name}")
-    end_commands()
-    raise KeyboardInterrupt
 
 
 def _options() -> argparse.Namespace:

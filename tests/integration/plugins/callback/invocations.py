@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Taga Dodo deploy contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write what a run did as JSON: remote module invocations per host, tasks in order, changes, failures."""
+"""Write what a run did as JSON: remote module invocations per host, tasks in order, changes, failures, seconds."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ description: Writes a JSON report of a run to the file that E(INVOCATIONS_FILE) 
 
 import json
 import os
+import time
 import typing as t
 
 from ansible.plugins.callback import CallbackBase
@@ -49,7 +50,8 @@ class CallbackModule(CallbackBase):
 
     def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
-        self.report: dict[str, t.Any] = {"hosts": {}, "tasks": [], "failures": []}
+        self.report: dict[str, t.Any] = {"hosts": {}, "tasks": [], "failures": [], "seconds": {}}
+        self._step, self._since = "", time.monotonic()
 
     def _count(self, result: t.Any) -> None:
         name = result.task.action.rpartition(".")[2]
@@ -63,6 +65,16 @@ class CallbackModule(CallbackBase):
         self.report["tasks"].append(
             {"host": result.host.get_name(), "module": name, "task": result.task.get_name()}
         )
+
+    def _next_step(self, name: str) -> None:
+        """Steps of one name, as one in a loop has it, are added up."""
+        now = time.monotonic()
+        took = self.report["seconds"].get(self._step, 0.0) + now - self._since
+        self.report["seconds"][self._step] = took
+        self._step, self._since = name, now
+
+    def v2_playbook_on_task_start(self, task: t.Any, is_conditional: bool) -> None:
+        self._next_step(task.get_name().rpartition(" : ")[2])
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         if not result.task.loop or "results" not in result.result:
@@ -78,6 +90,7 @@ class CallbackModule(CallbackBase):
         )
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
+        self._next_step("")
         hosts = {host: stats.summarize(host) for host in stats.processed}
         self.report["recap"] = hosts
         with open(os.environ["INVOCATIONS_FILE"], "w", encoding="utf-8") as out:
