@@ -119,8 +119,9 @@ def test_an_upgrade_of_the_engine_ends_no_container_and_loses_no_request(staging
     host.do("docker", "pull", "--quiet", "docker.io/tagadodo/frontend:1.0.0")
     host.do("docker", "rmi", "docker.io/tagadodo/frontend:1.0.0")
 
-    again = staging.play(*upgrade, docker_daemon_options=options)
-    assert (again.code, again.changed) == (0, 0), again.output
+    back = staging.play(*upgrade, "-e", f"docker_version={was}", docker_daemon_options=options)
+    assert back.code == 0, back.output
+    assert (engine_version(host), started(host)) == (was, before)
 
 
 def test_images_that_no_way_back_needs_go_and_ways_back_need_no_registry(staging: Fleet) -> None:
