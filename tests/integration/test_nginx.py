@@ -49,6 +49,10 @@ HEADERS = {
             "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
         ),
         "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": (
+            "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+        ),
     },
 }
 # What HTTP itself and the applications say; everything else must be in HEADERS.

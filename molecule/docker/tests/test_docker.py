@@ -57,6 +57,11 @@ def test_settings_of_others_are_kept_and_ours_are_in_force(host: t.Any) -> None:
     engine = info(host)
     assert engine["LiveRestoreEnabled"] is True
     assert engine["LoggingDriver"] == "json-file"
+    # Not every engine tells of it.
+    status = host.check_output("docker run --rm %s grep NoNewPrivs /proc/self/status", IMAGE)
+    assert status.split()[1] == "1"
+    bridge = json.loads(host.check_output("docker network inspect bridge"))[0]
+    assert bridge["Options"]["com.docker.network.bridge.enable_icc"] == "false"
 
 
 def test_network_gives_out_addresses_of_its_first_24_only(host: t.Any) -> None:
