@@ -44,7 +44,7 @@ venv_has() {
 }
 
 # ensure_tool NAME VERSION: a program of PyPI in an environment of its own, because it needs other versions of
-# what we use: .venv/tools/NAME/bin/NAME.
+# what we use: .venv/tools/NAME/bin.
 ensure_tool() {
     local place=$VENV/tools/$1
     [[ $(cat "$place/.installed" 2>/dev/null) != "$2" ]] || return 0
