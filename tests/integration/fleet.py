@@ -72,12 +72,12 @@ class Fleet(Stack):
         self.authority = Authority(
             self.work / "authority",
             http_port=80,
-            address=str(network[1]),
+            address=self.gateway,
             names=self.hosts[self.proxies[-1]].address,
         )
         self.authority.start()
         # All come by the gateway of the network: as behind a load balancer, which says whom it asks for.
-        self.extra["nginx_trusted_proxies"] = [str(network[1])]
+        self.extra["nginx_trusted_proxies"] = [self.gateway]
         self.users = [f"198.51.100.{number}" for number in range(1, 7)]
         self._start_registry()
         self._start_data()
@@ -144,6 +144,11 @@ class Fleet(Stack):
             address=address,
             image=(IMAGE, IMAGE_13)[number % 2],
         )
+
+    @property
+    def gateway(self) -> str:
+        """Where everything comes from that is not one of its hosts: operators, and users."""
+        return self._at(1)
 
     def _at(self, offset: int) -> str:
         return str(ipaddress.ip_network(self.subnet)[offset])

@@ -12,14 +12,17 @@ import contextlib
 import http.client
 import os
 import pathlib
+import socket
 import threading
 import time
 import typing as t
 
 import pytest
+from audit import sslyze
 from authority import served
 from clients import live_version, load, lost_requests
 from conftest import REGISTRY
+from exposure import guard, listens_as_described
 from fleet import Fleet, production, tagged
 from stack import ROOT, Run
 
@@ -48,9 +51,25 @@ def prod(work: pathlib.Path) -> t.Iterator[Fleet]:
             fleet.up()
             fleet.seal_secrets()
             fleet.extra["certbot_shared_account"] = True
+            for name in fleet.names:
+                shut(fleet, name)
             yield fleet
         finally:
             fleet.destroy()
+
+
+def shut(fleet: Fleet, name: str, *guests: str) -> None:
+    """Put a host behind the firewall that the page on security has for it.
+
+    Args:
+        guests: addresses that are let in as a proxy is.
+    """
+    host, own = fleet.hosts[name], {"operators": [fleet.gateway]}
+    if name in fleet.proxies:
+        guard(host, "proxy.nft", **own)
+    else:
+        proxies = [fleet.hosts[proxy].address for proxy in fleet.proxies]
+        guard(host, "app.nft", **own, proxies=[*proxies, *guests])
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +123,42 @@ def test_from_nothing_and_again(live: Fleet) -> None:
         assert all(one.startswith(f"{live.hosts[name].address}:") for one in published), published
     again = live.play("site", "-e", "version=v1.0.0", **NOTHING_WATCHED)
     assert (again.code, again.changed) == (0, 0), again.output
+
+
+def test_every_host_listens_where_the_page_on_security_says(live: Fleet) -> None:
+    for name in live.proxies:
+        listens_as_described(live.hosts[name], "proxy")
+    for name in APP:
+        listens_as_described(live.hosts[name], "app apart from its proxies")
+
+
+def reaches(address: str, port: int) -> bool:
+    """Whether this machine, which is neither proxy nor host, is let in."""
+    with contextlib.suppress(OSError):
+        socket.create_connection((address, port), timeout=2).close()
+        return True
+    return False
+
+
+def test_instances_are_there_for_proxies_alone(live: Fleet) -> None:
+    """Published ports go past the rules of most firewalls, so these are asked."""
+    host = live.hosts["app-1"]
+    told = host.do("docker", "ps", "--format", "{{.Ports}}").splitlines()[0]
+    port = int(told.partition("->")[0].rpartition(":")[2])
+    asked = f"exec 3<>/dev/tcp/{host.address}/{port}"
+    live.hosts["proxy-1"].do("timeout", "5", "bash", "-c", asked)
+    assert reaches(host.address, 22)
+    assert not reaches(host.address, port)
+    shut(live, "app-1", live.gateway)
+    assert reaches(host.address, port)
+    shut(live, "app-1")
+    assert not reaches(host.address, port)
+
+
+def test_both_proxies_have_tls_that_mozilla_calls_intermediate(live: Fleet) -> None:
+    for port in live.entrances:
+        for name in (live.api, live.admin):
+            assert "OK - Compliant" in sslyze(port, name, live.ca_file)
 
 
 STRATEGIES: dict[str, dict[str, t.Any]] = {

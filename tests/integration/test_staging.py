@@ -12,8 +12,10 @@ import pathlib
 import typing as t
 
 import pytest
+from audit import lynis, sslyze
 from clients import live_version, load, lost_requests
 from conftest import REGISTRY
+from exposure import guard, harden_sshd, keeps_as_described, listens_as_described
 from fleet import Fleet, tagged
 from upkeep import (
     digests,
@@ -53,13 +55,22 @@ def staging(work: pathlib.Path) -> t.Iterator[Fleet]:
         try:
             fleet.up()
             fleet.hand_over_secrets()
+            # As the page on security has it, before Ansible comes for the first time.
+            harden_sshd(fleet.hosts["staging"])
+            guard(fleet.hosts["staging"], "proxy.nft", operators=[fleet.gateway])
             yield fleet
         finally:
             fleet.destroy()
 
 
+@pytest.fixture(scope="module")
+def found_before(staging: Fleet) -> set[str]:
+    """What lynis says of the host that nothing was done to yet."""
+    return lynis(staging.hosts["staging"], "before")
+
+
 def test_builds_of_develop_and_candidates_are_released_and_tags_of_production_are_not(
-    staging: Fleet,
+    staging: Fleet, found_before: set[str]
 ) -> None:
     refused = staging.play("site", "-e", "version=v1.0.0")
     assert refused.code != 0
@@ -90,6 +101,50 @@ def test_only_where_things_are_is_different_about_its_hosts(staging: Fleet) -> N
 
 def test_what_runs_beside_its_proxy_is_not_published(staging: Fleet) -> None:
     assert "->" not in staging.hosts["staging"].do("docker", "ps", "--format", "{{.Ports}}")
+
+
+def test_it_listens_where_the_page_on_security_says(staging: Fleet) -> None:
+    listens_as_described(staging.hosts["staging"], "proxy")
+
+
+def test_secrets_rest_where_the_page_on_security_says(staging: Fleet) -> None:
+    keeps_as_described(staging.hosts["staging"], staging.secrets)
+
+
+# What lynis has to say of what we have set up, and why that stays.
+ADDED_BY_US = {
+    # It wants ssl_prefer_server_ciphers on; Mozilla's profile leaves the choice to clients, since all are good.
+    "HTTP-6710",
+    # It has seen access_log off: of what comes to no service, and of health checks.
+    "HTTP-6712",
+    # It looks for a file; what is said before a service is known goes to the container's log.
+    "HTTP-6714",
+}
+# Of sshd: what Ansible needs, and what lynis says of every port.
+LEFT_OF_SSH = {
+    *("SSH-7408 Compression (set YES to NO)", "SSH-7408 MaxSessions (set 10 to 2)"),
+    *("SSH-7408 Port (set 22 to )", "SSH-7408 TCPKeepAlive (set YES to NO)"),
+}
+OURS = ("CONT-", "FIRE-", "HTTP-", "SCHD-", "SSH-")
+
+
+def test_an_audit_of_the_host_finds_nothing_that_was_not_there_before(
+    staging: Fleet, found_before: set[str]
+) -> None:
+    host = staging.hosts["staging"]
+    # Where it looks for a configuration of nginx.
+    host.do("ln", "-s", "/etc/tagadodo/nginx", "/etc/nginx")
+    found = lynis(host, "after")
+    assert found - found_before == ADDED_BY_US
+    about_us = {one for one in found if one.startswith(OURS)}
+    assert about_us - LEFT_OF_SSH - ADDED_BY_US <= {"FIRE-4513"}, about_us
+    assert found >= LEFT_OF_SSH
+
+
+def test_tls_is_what_mozilla_calls_intermediate(staging: Fleet) -> None:
+    (port,) = staging.entrances
+    for name in (staging.api, staging.admin):
+        assert "OK - Compliant" in sslyze(port, name, staging.ca_file)
 
 
 def test_an_upgrade_of_the_engine_ends_no_container_and_loses_no_request(staging: Fleet) -> None:
