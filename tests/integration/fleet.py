@@ -65,7 +65,6 @@ class Fleet(Stack):
 
     def up(self) -> None:
         """Start everything. What is there already must have been removed before."""
-        network = ipaddress.ip_network(self.subnet)
         run(DOCKER, "network", "create", f"--subnet={self.subnet}", self.name)
         self.ports = {name: free_port() for name in self.proxies}
         self._make_hosts(self.names)
