@@ -148,13 +148,18 @@ def _taken(lock: Lock, holder: Holder, last: bool) -> bool:
     return True
 
 
-def certificates_by(path: str, client: t.Any) -> Certificates:
+def certificates_by(
+    path: str, client: t.Any, planned: t.Optional[t.Mapping[str, t.Any]] = None
+) -> Certificates:
     """What has certificates by a settings file.
+
+    Args:
+        planned: what the file is going to say, for a check before it is written.
 
     Raises:
         CertificateError: the file is not right.
     """
-    settings = Settings.read(path)
+    settings = Settings(**planned) if planned else Settings.read(path)
     return Certificates(
         settings=settings,
         certbot=Certbot(client, settings),

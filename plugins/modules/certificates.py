@@ -21,6 +21,9 @@ options:
     description: File on the host that says which and from where, written by P(tagadodo.deploy.certbot#role).
     type: path
     required: true
+  planned:
+    description: What that file is going to say. It is read instead in check mode, where nothing is written before.
+    type: dict
   force:
     description: Whether to have new ones although they are not due.
     type: bool
@@ -116,6 +119,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "settings": {"type": "path", "required": True},
+            "planned": {"type": "dict"},
             "force": {"type": "bool", "default": False},
             "dry_run": {"type": "bool", "default": False},
         },
@@ -124,7 +128,8 @@ def main() -> None:
     params = module.params
     end_by_signal()
     try:
-        certificates = certificates_by(params["settings"], connect())
+        planned = params["planned"] if module.check_mode else None
+        certificates = certificates_by(params["settings"], connect(), planned)
         if module.check_mode:
             given = wanted(certificates, params["force"])
         else:

@@ -78,6 +78,12 @@ class Run:
         return [task["task"] for task in self.report["tasks"]]
 
     @property
+    def changes(self) -> set[tuple[str, str]]:
+        """Host and task of everything that changed."""
+        tasks = self.report["tasks"]
+        return {(task["host"], task["task"]) for task in tasks if task["changed"]}
+
+    @property
     def reason(self) -> str:
         """The last failure's message: what the operator reads last."""
         return str(self.report["failures"][-1]["msg"]) if self.report["failures"] else ""

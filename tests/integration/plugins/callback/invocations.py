@@ -63,7 +63,12 @@ class CallbackModule(CallbackBase):
         host["invocations"] += 1
         host["changed"] += bool(result.result.get("changed"))
         self.report["tasks"].append(
-            {"host": result.host.get_name(), "module": name, "task": result.task.get_name()}
+            {
+                "host": result.host.get_name(),
+                "module": name,
+                "task": result.task.get_name(),
+                "changed": bool(result.result.get("changed")),
+            }
         )
 
     def _next_step(self, name: str) -> None:
