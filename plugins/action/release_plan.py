@@ -13,6 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._join import plan_join
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
     Fleet,
     HostView,
@@ -53,7 +54,7 @@ from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
 ARGUMENTS = {
     "kind": {
         "type": "str",
-        "choices": ["deploy", "first", "rollback", "revert"],
+        "choices": ["deploy", "first", "join", "rollback", "revert"],
         "default": "deploy",
     },
     "services": {"type": "dict", "required": True},
@@ -65,6 +66,7 @@ ARGUMENTS = {
     "hosts": {"type": "dict", "required": True},
     "app": {"type": "list", "elements": "str", "required": True},
     "proxy": {"type": "list", "elements": "str", "required": True},
+    "retired": {"type": "list", "elements": "str", "default": []},
     "platform": {
         "type": "dict",
         "required": True,
@@ -125,7 +127,7 @@ class ActionModule(ActionBase):
         changes = any(plan.changes for plan in plans)
         # A plan changes nothing; in check mode it stands for the steps that will not be taken.
         changed = changes and bool(self._task.check_mode)
-        if not (changed and self._task.diff):  # then it is shown as the diff
+        if planned and not (changed and self._task.diff):  # then it is shown as the diff
             _show(planned)
         return {
             **result,
@@ -156,7 +158,8 @@ def _fleet(args: t.Mapping[str, t.Any]) -> Fleet:
         raise PlanError(
             "app: no host that runs instances takes part in this run; add one to the group, or to --limit"
         )
-    return Fleet(app=_views(args, "app"), proxy=_views(args, "proxy"))
+    app, proxy, retired = (_views(args, group) for group in ("app", "proxy", "retired"))
+    return Fleet(app=app, proxy=proxy, retired=retired)
 
 
 def _views(args: t.Mapping[str, t.Any], group: str) -> tuple[HostView, ...]:
@@ -182,6 +185,9 @@ def _plans(
     services = parse_services(args["services"])
     named = named_services(services, args["only"])
     data = args["migrations"]
+    if args["kind"] == "join":
+        joining = (plan_join(fleet, service) for service in named)
+        return [plan for plan in joining if plan]
     if args["kind"] == "revert":
         return [plan_revert(fleet, service) for service in named]
     if args["kind"] == "rollback":

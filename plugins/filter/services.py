@@ -102,6 +102,7 @@ def service_routes(
             "service": service.name,
             "hostnames": list(service.hostnames),
             "hosts": platform.place(service.name).servers,
+            "addresses": list(platform.place(service.name).addresses),
             "upstreams": {slot: service.upstreams(platform, slot) for slot in SLOTS},
             "health": service.settings["health"]["full"],
             **service.settings["route"],

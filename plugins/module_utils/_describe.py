@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._judging import Judging
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import ServicePlan
-from ansible_collections.tagadodo.deploy.plugins.module_utils._service import other_slot
+from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS, other_slot
 from ansible_collections.tagadodo.deploy.plugins.module_utils._strategy import Step
 from ansible_collections.tagadodo.deploy.plugins.module_utils._undo import ASK
 
@@ -29,7 +29,13 @@ def describe(
         judging: by what each step is judged.
         warm: whether the slot to restore still runs.
     """
+    head, *words = _lines(plan, judging, warm)
+    return [head, *_gathering(plan), *words]
+
+
+def _lines(plan: ServicePlan, judging: t.Sequence[Judging], warm: bool) -> t.List[str]:
     name = plan.service.name
+    live = f"{name}: {plan.version} is live in {plan.live}"
     if plan.action == "keep" and plan.undo:
         stays = f"{plan.version} stays" if plan.before else "nothing is live"
         return [f"{name}: {stays}", *_undoing(plan)]
@@ -37,17 +43,9 @@ def describe(
         stays = f"{plan.version} stays" if plan.before else "nothing is live"
         return [f"{name}: {stays}; {'; '.join(plan.reasons)}"]
     if plan.action == "keep":
-        return [f"{name}: {plan.version} is live in {plan.live}; nothing to do"]
-    if plan.action == "repair":
-        return [
-            f"{name}: {plan.version} is live in {plan.live}; {'; '.join(plan.reasons)}",
-            *_repairing(plan),
-        ]
-    if plan.action == "tidy":
-        return [
-            f"{name}: {plan.version} is live in {plan.live}; {'; '.join(plan.reasons)}",
-            _stopping(plan),
-        ]
+        return [live if plan.misled else f"{live}; nothing to do"]
+    if plan.action in _KEEPING:
+        return [f"{live}; {'; '.join(plan.reasons)}", *_KEEPING[plan.action](plan)]
     was = plan.before["version"] if plan.before else "nothing"
     head = f"{name}: {was} ({plan.live}) → {plan.version} ({plan.slot}); {'; '.join(plan.reasons)}"
     words = _restoring(plan, warm) if plan.action == "restore" else _releasing(plan, judging)
@@ -67,6 +65,36 @@ def _repairing(plan: ServicePlan) -> t.Iterator[str]:
     if plan.left > wanted:
         surplus = plan.left - wanted
         yield _stopping_what(plan, f"{surplus} instance{'s' if surplus > 1 else ''} of {plan.slot}")
+
+
+def _joining(plan: ServicePlan) -> t.Iterator[str]:
+    count = plan.service.settings["instances"]
+    yield f"  start   {_instances(count, count)} in {plan.slot} on {', '.join(plan.joining)}"
+    yield _proving(plan)
+
+
+def _tidying(plan: ServicePlan) -> t.Iterator[str]:
+    yield _stopping(plan)
+
+
+def _leaving(plan: ServicePlan) -> t.Iterator[str]:
+    yield _stopping_what(plan, "it there")
+
+
+# What is done about a release that stays live.
+_KEEPING: t.Mapping[str, t.Callable[[ServicePlan], t.Iterator[str]]] = {
+    "repair": _repairing,
+    "join": _joining,
+    "tidy": _tidying,
+    "leave": _leaving,
+}
+
+
+def _gathering(plan: ServicePlan) -> t.Iterator[str]:
+    """Proxies that are told again what is live."""
+    green = 100 * SLOTS.index(plan.live)
+    for name, share in sorted(plan.misled.items()):
+        yield f"  shift   {name}, which sends {share} % to {SLOTS[1]}, to {green} % as the release has it"
 
 
 def _restoring(plan: ServicePlan, warm: bool) -> t.Iterator[str]:

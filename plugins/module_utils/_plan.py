@@ -48,6 +48,7 @@ class HostView:
     instances_in_traffic: t.Mapping[str, t.Mapping[str, int]] = field(default_factory=dict)
     requests: t.Mapping[str, t.Mapping[str, t.Any]] = field(default_factory=dict)
     servers: t.Mapping[str, int] = field(default_factory=dict)
+    addresses: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
     lock: t.Mapping[str, t.Any] = field(default_factory=dict)
     damaged: t.Sequence[str] = ()
     stock: t.Tuple[Stock, ...] = ()
@@ -63,12 +64,14 @@ class Fleet:
     Attributes:
         rehearsed: what comes before the release is only checked. What nginx does not serve yet it will then.
         places: where services run; one that is not named runs on all of ``app``.
+        retired: hosts that are to run nothing any more. They know what was released, and stop what they have.
     """
 
     app: t.Tuple[HostView, ...]
     proxy: t.Tuple[HostView, ...]
     rehearsed: bool = False
     places: t.Mapping[str, Place] = field(default_factory=dict)
+    retired: t.Tuple[HostView, ...] = ()
 
     def hosts(self, service: str) -> t.Tuple[HostView, ...]:
         """Those that run the service."""
@@ -81,7 +84,7 @@ class Fleet:
         found = {
             slot: [
                 view.name
-                for view in self.app
+                for view in (*self.app, *self.retired)
                 if view.name not in own and any(c["running"] for c in view.slot(service, slot))
             ]
             for slot in SLOTS
@@ -96,10 +99,11 @@ class Fleet:
         ]
 
     def green_share(self, service: str) -> int:
-        """Percent of traffic on green, the same on every proxy.
+        """Percent of traffic on green: the same on every proxy, or what the ledger says where they disagree or all of
+        them have lost it.
 
         Raises:
-            PlanError: a proxy does not know the service, or they disagree.
+            PlanError: a proxy does not know the service, or they disagree and the ledger knows of no release.
         """
         unserved = 0 if self.rehearsed else None
         shares = {view.name: view.shares.get(service, unserved) for view in self.proxy}
@@ -109,13 +113,43 @@ class Fleet:
                 f"{service}: nginx on {', '.join(unknown) or 'no host'} does not serve it yet;"
                 " run site.yml first"
             )
-        if len(set(shares.values())) > 1:
-            told = ", ".join(f"{name} {share} %" for name, share in sorted(shares.items()))
+        known = {name: int(share) for name, share in shares.items() if share is not None}
+        agreed, recorded = set(known.values()), self._recorded_share(service, known.values())
+        if len(agreed) == 1 and not self._leads_nowhere(service, min(agreed), recorded):
+            return agreed.pop()
+        if recorded is None:
+            told = ", ".join(f"{name} {share} %" for name, share in sorted(known.items()))
             raise PlanError(
-                f"{service}: the proxies disagree about the share of green ({told});"
-                " run rollback.yml to bring them together"
+                f"{service}: the proxies disagree about the share of green ({told}), and the ledger does"
+                " not say which is right; run rollback.yml to bring them together"
             )
-        return int(next(share for share in shares.values() if share is not None))
+        return recorded
+
+    def _recorded_share(self, service: str, shares: t.Iterable[int]) -> t.Optional[int]:
+        """Percent on green by the ledger; None where it does not say.
+
+        Args:
+            shares: those of the proxies. A release that was not finished goes on from where all of them are.
+        """
+        unfinished = self.unfinished(service)
+        if unfinished:
+            return min(shares) if unfinished.get("slot") == SLOTS[1] else max(shares)
+        slot = (live_record(self.records(service)) or {}).get("slot")
+        return SLOTS.index(str(slot)) * 100 if slot in SLOTS else None
+
+    def _leads_nowhere(self, service: str, share: int, recorded: t.Optional[int]) -> bool:
+        """Whether proxies have lost what they were told: all traffic goes where nothing runs, and what is live by
+        the ledger runs in the other slot."""
+        if {share, recorded} != {0, 100}:
+            return False
+        led, live = (SLOTS[percent // 100] for percent in (share, 100 - share))
+        return not self.running(service, led) and bool(self.running(service, live))
+
+    def misled(self, service: str) -> t.Dict[str, int]:
+        """Proxies that send another share to green than ``green_share``, each with its own."""
+        right = self.green_share(service)
+        known = {view.name: view.shares.get(service, right) for view in self.proxy}
+        return {name: share for name, share in known.items() if share != right}
 
     def live_slot(self, service: str) -> str:
         """The slot of the release that is trusted: the other one of a release that was not finished.
@@ -139,9 +173,15 @@ class Fleet:
         green = self.green_share(service)
         return green if slot == SLOTS[1] else 100 - green
 
+    def is_used(self, service: str, slot: str) -> bool:
+        """Whether a proxy sends traffic to a slot."""
+        idle = 0 if slot == SLOTS[1] else 100
+        return any(view.shares.get(service, idle) != idle for view in self.proxy)
+
     def counts(self, service: str) -> t.Mapping[str, int]:
         """How many instances of a slot take its traffic, where that was ever said."""
-        return next((v.instances_in_traffic.get(service, {}) for v in self.proxy), {})
+        said = (view.instances_in_traffic.get(service) for view in self.proxy)
+        return next((counts for counts in said if counts), {})
 
     def servers(self, service: str) -> int:
         """How many instances of a slot nginx can reach; 0 where no nginx says so."""
@@ -173,7 +213,7 @@ class Fleet:
     def records(self, service: str) -> t.Sequence[Record]:
         """The ledger of the service, newest first: what any host knows of each release."""
         merged: t.Dict[str, Record] = {}
-        for view in self.app:
+        for view in (*self.app, *self.retired):
             for record in view.releases.get(service, ()):
                 known = merged.get(str(record["release"]), {})
                 merged[str(record["release"])] = _together(known, record)
@@ -209,7 +249,8 @@ class ServicePlan:
     """What happens to one service.
 
     Attributes:
-        action: release, repair, restore, tidy (only the slot that was left still runs) or keep.
+        action: release, repair, restore, join (the live release starts on more hosts), tidy (only the slot that was
+            left still runs), leave (only hosts that are no hosts of it any more run it) or keep.
         live: slot of the release that users have, or had before an unfinished one.
         left: instances of the slot that is left, or that was live before an unfinished release.
         first: index of the step at which an unfinished release goes on.
@@ -218,6 +259,8 @@ class ServicePlan:
         data: what becomes of that when this goes back: leave, revert or ask.
         newer: the service as it was when it did that.
         reasons: why something is done, or why a rollback leaves the service alone.
+        misled: proxies that do not send their traffic to the live slot, each with its percent on green.
+        joining: names of the hosts that a live release starts on, where that is all it does.
     """
 
     service: Service
@@ -235,6 +278,8 @@ class ServicePlan:
     undo: t.Optional[Undo] = None
     data: str = LEAVE
     newer: t.Optional[Service] = None
+    misled: t.Mapping[str, int] = field(default_factory=dict)
+    joining: t.Tuple[str, ...] = ()
 
     @property
     def reverts(self) -> bool:
@@ -253,7 +298,7 @@ class ServicePlan:
     @property
     def slot(self) -> str:
         """The slot the release goes to."""
-        return self.live if self.action in ("repair", "keep", "tidy") else other_slot(self.live)
+        return other_slot(self.live) if self.moves_traffic else self.live
 
     @property
     def moves_traffic(self) -> bool:
@@ -266,7 +311,7 @@ class ServicePlan:
 
     @property
     def changes(self) -> bool:
-        return self.action != "keep" or self.reverts
+        return self.action != "keep" or self.reverts or bool(self.misled)
 
 
 def live_container(fleet: Fleet, service: Service, live: str) -> t.Optional[t.Mapping[str, t.Any]]:
@@ -313,6 +358,25 @@ def _check_reachable(fleet: Fleet, service: Service) -> None:
             f"{service.name}: {wanted} instances are asked for, and nginx knows {known} of them;"
             " run site.yml first"
         )
+
+
+def check_led(fleet: Fleet, service: Service, some: bool = False) -> None:
+    """Traffic goes where nginx leads it: to the hosts of the service, and to no others.
+
+    Args:
+        some: it is enough that it leads to one of them; the others are given up as hosts that are lost are.
+
+    Raises:
+        PlanError: it leads elsewhere.
+    """
+    wanted = set(fleet.places.get(service.name, Place()).addresses)
+    for view in () if fleet.rehearsed else fleet.proxy:
+        known = view.addresses.get(service.name)
+        if known is not None and set(known) != wanted and not (some and wanted.intersection(known)):
+            raise PlanError(
+                f"{service.name}: nginx on {view.name} leads to {', '.join(known) or 'itself'}, and by the inventory"
+                f" it runs on {', '.join(sorted(wanted)) or 'every proxy'}; run site.yml first"
+            )
 
 
 def _check_no_rollback(fleet: Fleet, service: Service) -> None:
@@ -366,22 +430,26 @@ def plan_deploy(
     """
     live = fleet.live_slot(service.name)
     current = live_container(fleet, service, live)
+    unfinished = fleet.unfinished(service.name)
+    misled = {} if unfinished else fleet.misled(service.name)
     if first_only and current is not None:
-        return ServicePlan(
-            service, "keep", live, current["version"], current["image"], current["release"], current
-        )
+        version, image, release = (current[key] for key in ("version", "image", "release"))
+        plan = ServicePlan(service, "keep", live, version, image, release, current, misled=misled)
+        return _left_behind(fleet, plan)
     _check_reachable(fleet, service)
+    check_led(fleet, service)
     _check_no_rollback(fleet, service)
     was_live = fleet.live_record(service.name) if first_only and not asked else None
     if was_live:
         version, image = str(was_live["version"]), str(was_live["image"])
     else:
         image = resolve_image(fleet, service, platform, version)
-    unfinished = fleet.unfinished(service.name)
     if unfinished and _goes_on(fleet, service, image, unfinished):
         return _resumed(fleet, service, live, current, image, unfinished)
     left = fleet.instances(service.name, live)
-    plan = ServicePlan(service, "release", live, version, image, release, current, left=left)
+    plan = ServicePlan(
+        service, "release", live, version, image, release, current, left=left, misled=misled
+    )
     reasons = tuple(_release_reasons(fleet, service, live, version, image))
     if reasons:
         given_up = str(unfinished["release"]) if unfinished else ""
@@ -392,7 +460,7 @@ def plan_deploy(
 def _goes_on(fleet: Fleet, service: Service, image: str, record: Record) -> bool:
     """Whether an unfinished release is continued: it has traffic, or the same is asked for again."""
     same = record["image"] == image and record["settings"] == service.public_settings
-    return same or fleet.slot_share(service.name, str(record["slot"])) > 0
+    return same or fleet.is_used(service.name, str(record["slot"]))
 
 
 def _kept(fleet: Fleet, plan: ServicePlan) -> ServicePlan:
@@ -404,11 +472,16 @@ def _kept(fleet: Fleet, plan: ServicePlan) -> ServicePlan:
     if left and not plan.service.settings["keep_warm"]:
         told = f"{left[0]['version']} still runs in {other_slot(plan.live)}"
         return replace(plan, action="tidy", reasons=(told,))
+    return _left_behind(fleet, replace(plan, action="keep"))
+
+
+def _left_behind(fleet: Fleet, plan: ServicePlan) -> ServicePlan:
+    """What is kept; is it left over on other hosts?"""
     strays = sorted({name for names in fleet.strays(plan.service.name).values() for name in names})
-    if strays:
-        told = f"it still runs on {', '.join(strays)}, which is no host of it any more"
-        return replace(plan, action="tidy", reasons=(told,))
-    return replace(plan, action="keep")
+    if not strays:
+        return plan
+    told = f"it still runs on {', '.join(strays)}, which is no host of it any more"
+    return replace(plan, action="leave", reasons=(told,))
 
 
 def _resumed(
@@ -505,4 +578,5 @@ def slot_spec(
         "runtime": service.runtime(platform),
         "instances": instance_specs(service, platform, plan.slot, numbers),
         **on_hosts(service, platform),
+        **({"hosts": list(plan.joining)} if plan.joining else {}),
     }

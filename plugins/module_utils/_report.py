@@ -55,18 +55,24 @@ def sent_lately(path: str) -> dict[str, float]:
     }
 
 
-def known_servers(control_url: str, services: t.Iterable[str]) -> dict[str, int]:
-    """How many instances of a slot nginx can reach; nothing where it does not answer."""
+def known_upstreams(control_url: str, services: t.Iterable[str]) -> Data:
+    """How many instances of a slot nginx can reach, and on which hosts; nothing where it does not answer."""
+    servers: dict[str, int] = {}
+    addresses: dict[str, list[str]] = {}
+    if not control_url:
+        return {"servers": servers, "addresses": addresses}
     nginx = Nginx(control_url)
-    known = {}
     try:
         for service in services:
-            known[service] = min(nginx.servers(service, slot) for slot in SLOTS)
+            servers[service] = min(nginx.servers(service, slot) for slot in SLOTS)
+            led_to = nginx.addresses(service)
+            if led_to is not None:
+                addresses[service] = led_to
     except TrafficError:
-        return {}
+        return {"servers": {}, "addresses": {}}
     finally:
         nginx.close()
-    return known
+    return {"servers": servers, "addresses": addresses}
 
 
 def _lock(state_dir: str) -> Data:
@@ -114,5 +120,5 @@ def read_host(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
             name: sent_lately(path) for name, path in params["logs"].items() if os.path.exists(path)
         },
         "images": resolve_tags(client, params["tags"]),
-        "servers": known_servers(params["control_url"], splits) if params["control_url"] else {},
+        **known_upstreams(params["control_url"], splits),
     }

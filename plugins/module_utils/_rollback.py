@@ -14,6 +14,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
     Fleet,
     PlanError,
     ServicePlan,
+    check_led,
     live_container,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import Service, other_slot
@@ -67,7 +68,9 @@ def plan_rollback(
 
     Raises:
         NoGoodRelease: the ledger knows no such release.
+        PlanError: nginx leads to other hosts alone.
     """
+    check_led(fleet, service, some=True)
     way = _way_back(fleet, service, release, version)
     settings = {**service.settings, **way.target["settings"]}
     now = {

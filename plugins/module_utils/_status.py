@@ -9,7 +9,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Record
-from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import HostView
+from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
+    Fleet,
+    HostView,
+    PlanError,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS
 
 Row = t.Tuple[str, ...]
@@ -115,9 +119,24 @@ def screen(
     lines += ["", *table(HISTORY, history)] if history else []
     told = [
         *_locked(views),
+        *(line for service in names for line in _apart(views, service)),
         *(f"DAMAGED  {view.name}: {one}" for view in views for one in view.damaged),
     ]
     return lines + (["", *told] if told else [])
+
+
+def _apart(views: t.Sequence[HostView], service: str) -> t.Iterator[str]:
+    """A line for each proxy that does not send the service's traffic as the others do, or as its release says."""
+    fleet = Fleet(app=tuple(views), proxy=tuple(v for v in views if service in v.shares))
+    if not fleet.proxy:
+        return
+    try:
+        right = fleet.green_share(service)
+    except PlanError as error:
+        yield f"APART  {error}"
+        return
+    for name, share in sorted(fleet.misled(service).items()):
+        yield f"APART  {name}: {service}: {share} % go to {SLOTS[1]} instead of {right} %; run deploy.yml"
 
 
 def _locked(views: t.Sequence[HostView]) -> t.Iterator[str]:

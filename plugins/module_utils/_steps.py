@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.tagadodo.deploy.plugins.module_utils._backup_age import age_limit
 from ansible_collections.tagadodo.deploy.plugins.module_utils._describe import describe
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import runtime_of
+from ansible_collections.tagadodo.deploy.plugins.module_utils._join import history
 from ansible_collections.tagadodo.deploy.plugins.module_utils._judging import Judging, judging_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import ENVIRONMENT, Record
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
@@ -72,7 +73,7 @@ def _paths(plan: ServicePlan) -> Data:
 
 def direct_targets(plan: ServicePlan, platform: Platform, count: int = 0) -> t.List[Data]:
     """The first ``count`` instances of the slot (0: all of them), for each host at their own addresses."""
-    where = on_hosts(plan.service, platform)
+    where = {"hosts": list(plan.joining)} if plan.joining else on_hosts(plan.service, platform)
     return [{**target, **where} for target in _instance_targets(plan, platform, plan.slot, count)]
 
 
@@ -81,7 +82,7 @@ def published_targets(
 ) -> t.List[Data]:
     """The same as proxies on other hosts reach them, of the hosts that take part."""
     service, place = plan.service, platform.place(plan.service.name)
-    takes_part = {view.name for view in fleet.app}
+    takes_part = set(plan.joining) or {view.name for view in fleet.app}
     return [
         {
             "name": f"{service.name}-{plan.slot}-{number} on {host}",
@@ -461,6 +462,25 @@ def _repair_step(fleet: Fleet, plans: t.Sequence[ServicePlan], platform: Platfor
     }
 
 
+def _proxies_step(fleet: Fleet, plans: t.Sequence[ServicePlan]) -> Data:
+    """Bring proxies together that do not send their traffic to what is live."""
+    return {
+        "name": "proxies",
+        "record": [],
+        "start": [],
+        "prove": [],
+        "prove_first": [],
+        "prove_proxy": [],
+        "settle": 0,
+        "peek": {"shares": {}, "instances": {}},
+        "shares": {p.service.name: {p.live: 100} for p in plans},
+        "instances": {p.service.name: dict(fleet.counts(p.service.name)) for p in plans},
+        "watch": [],
+        "stop": [],
+        "back": _NOTHING,
+    }
+
+
 def steps(
     fleet: Fleet,
     plans: t.Sequence[ServicePlan],
@@ -480,12 +500,16 @@ def steps(
     migrating = [plan for plan in releasing if plan.service.settings.get("migrations")]
     repairing = [plan for plan in plans if plan.action == "repair"]
     restoring = [plan for plan in plans if plan.action == "restore"]
+    joining = [plan for plan in plans if plan.action == "join"]
     tidying = [plan for plan in plans if plan.action == "tidy"]
+    leaving = [plan for plan in plans if plan.action == "leave"]
+    misled = [plan for plan in plans if plan.misled]
     backup_hours = age_limit(
         {plan.service.name: plan.service.settings for plan in releasing},
         migrated=[plan.service.name for plan in migrating],
     )
-    release = [_repair_step(fleet, repairing, platform)] if repairing else []
+    release = [_proxies_step(fleet, misled)] if misled else []
+    release += [_repair_step(fleet, repairing, platform)] if repairing else []
     release += [
         _release_step(parts, fleet, platform, endpoint) for parts in _parts(fleet, releasing)
     ]
@@ -513,11 +537,14 @@ def steps(
             }
             for p in migrating
         ],
-        "start": [slot_spec(p, platform, _release_of(p)) for p in restoring],
-        "prove": [target for p in restoring for target in direct_targets(p, platform)],
+        "start": [slot_spec(p, platform, _release_of(p)) for p in (*restoring, *joining)],
+        "prove": [target for p in (*restoring, *joining) for target in direct_targets(p, platform)],
         "prove_published": [
-            target for p in restoring for target in published_targets(p, platform, 0, fleet)
+            target
+            for p in (*restoring, *joining)
+            for target in published_targets(p, platform, 0, fleet)
         ],
+        "history": [{"hosts": list(p.joining), "records": history(fleet, p)} for p in joining],
         "watched": max(unfinished, default=""),
         "steps": release,
         "parts": ([{"tasks": "before", "name": "before"}] if prepares else []) + _in_parts(release),
@@ -545,7 +572,7 @@ def steps(
         ]
         + [
             {**_left_slot(p, platform, slot, p.service.settings["drain"]), "hosts": names}
-            for p in (*moving, *tidying)
+            for p in (*moving, *tidying, *leaving)
             for slot, names in fleet.strays(p.service.name).items()
         ],
         "nothing": _NOTHING,

@@ -247,6 +247,12 @@ class Nginx:
         """How many instances it knows of a slot; 0 where its configuration is too old to say."""
         return int(self._about("servers", service, slot, unknown="0"))
 
+    def addresses(self, service: str) -> t.Optional[t.List[str]]:
+        """The addresses of hosts that it leads to; none where it leads to instances beside it, and None where its
+        configuration is too old to say."""
+        status, text = self.get(f"/addresses/{_quoted(service)}")
+        return text.split() if status == 200 else None
+
     def _about(self, what: str, service: str, slot: str, unknown: str) -> str:
         status, text = self.get(f"/{what}/{_quoted(service)}/{slot}")
         if status == 404:

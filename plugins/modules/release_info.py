@@ -90,6 +90,13 @@ stock:
   type: list
   elements: dict
   sample: [{images: ["tagadodo/backend@sha256:0123"], size: 87000000, held: container tagadodo-backend-blue-1 is of it}]
+addresses:
+  description: >-
+    Addresses of the hosts that nginx leads to, by service, where O(control_url) was given and answers. None where it
+    leads to the instances beside it.
+  returned: success
+  type: dict
+  sample: {backend: [10.20.0.21, 10.20.0.22]}
 images:
   description: What each of O(tags) names. The C(digest) is missing where C(error) says why.
   returned: success

@@ -27,11 +27,12 @@ options:
   kind:
     description:
       - V(deploy) makes versions live. V(first) does so only for services that have nothing live.
+      - V(join) starts what is live on hosts of a service that run nothing of it yet, and moves no traffic.
       - V(rollback) goes back to the last good release, or to the last good one of O(version). Where neither
         O(only) nor O(version) is given, it leaves services alone that have no earlier good release.
       - V(revert) moves nothing. It takes back the migrations that releases which were given up have left.
     type: str
-    choices: [deploy, first, rollback, revert]
+    choices: [deploy, first, join, rollback, revert]
     default: deploy
   services:
     description: The services as the inventory describes them, without the values of secrets.
@@ -75,6 +76,11 @@ options:
     type: list
     elements: str
     required: true
+  retired:
+    description: Hosts that are to run nothing any more. They know what was released, and stop what they have.
+    type: list
+    elements: str
+    default: []
   platform:
     description: >-
       Names and network of the installation (C(project), C(registry), C(subnet)), and where services run (C(places), as
@@ -140,6 +146,11 @@ surplus:
   returned: success
   type: dict
   sample: {web1: ["docker.io/tagadodo/backend@sha256:09"]}
+history:
+  description: What hosts that join a live release enter into their ledger, for each the records of M(tagadodo.deploy.release).
+  returned: success
+  type: list
+  elements: dict
 undo:
   description: Migrations to take back once traffic is back, by service, as M(tagadodo.deploy.migration) takes them.
   returned: success

@@ -22,6 +22,7 @@ _FIELDS = (
     "images",
     "requests",
     "servers",
+    "addresses",
     "lock",
     "damaged",
 )

@@ -50,12 +50,12 @@ class Fleet(Stack):
     """An environment of ``inventories/`` on hosts of its own.
 
     Attributes:
-        inventory: which; a path, where it is another than those.
+        inventory: its directory, from the root of the repository.
         names: of its hosts; the others of the inventory are not there.
         proxies: those of them that users come to.
     """
 
-    inventory: str = "prod"
+    inventory: str = "inventories/prod"
     names: t.Sequence[str] = ()
     proxies: t.Sequence[str] = ()
     ports: dict[str, int] = field(default_factory=dict)
@@ -116,11 +116,7 @@ class Fleet(Stack):
         return path
 
     def _inventories(self) -> list[str]:
-        return ["-i", str(self._inventory), "-i", str(self.work / "overlay")]
-
-    @property
-    def _inventory(self) -> pathlib.Path:
-        return ROOT / "inventories" / self.inventory
+        return ["-i", self.inventory, "-i", str(self.work / "overlay")]
 
     def _make_hosts(self, names: t.Iterable[str]) -> None:
         for number, name in enumerate(names, len(self.hosts)):
@@ -192,7 +188,7 @@ class Fleet(Stack):
         """All that is different about these hosts, and what operators know: the secrets."""
         folder = self.work / "overlay"
         (folder / "group_vars/all").mkdir(parents=True, exist_ok=True)
-        described = yaml.safe_load((self._inventory / "hosts.yml").read_text())
+        described = yaml.safe_load((ROOT / self.inventory / "hosts.yml").read_text())
         hosts = {
             name: {
                 **{k: v for k, v in host.variables.items() if k != "deploy_listen_address"},

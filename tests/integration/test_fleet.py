@@ -189,6 +189,23 @@ def test_a_release_over_all_hosts_loses_nothing(live: Fleet, strategy: str) -> N
     tabled(f"{strategy}, all well", clients, live)
 
 
+def test_a_proxy_that_has_lost_what_it_was_told_is_named_and_brought_back(live: Fleet) -> None:
+    (version,) = set(versions(live))
+    right = live.share("proxy-1")
+    files = "/var/lib/tagadodo/traffic/backend/green"
+    lose = f"rm {files}/*" if right else f"cd {files} && touch $(seq 0 99)"
+    live.hosts["proxy-2"].do("sh", "-c", lose)
+    told = (
+        f"APART  proxy-2: backend: {100 - right} % go to green instead of {right} %; run deploy.yml"
+    )
+    assert told in live.play("status").output
+    run = live.play("deploy", "-e", f"version={version}", **settings("blue_green"))
+    assert run.code == 0, run.output
+    assert f"proxy-2, which sends {100 - right} % to green, to {right} %" in run.output
+    assert versions(live) == [version] * 2
+    assert "APART" not in live.play("status").output
+
+
 def test_an_instance_that_ends_on_one_host_returns_all_of_them(live: Fleet) -> None:
     version = other(live)
     slot = "green" if live.share("proxy-1") == 0 else "blue"

@@ -12,11 +12,14 @@ import pathlib
 import typing as t
 
 import pytest
+import yaml
 from audit import lynis, sslyze
+from authority import served
 from clients import live_version, load, lost_requests
 from conftest import REGISTRY
 from exposure import guard, harden_sshd, keeps_as_described, listens_as_described
 from fleet import Fleet, tagged
+from stack import ROOT
 from upkeep import (
     digests,
     engine_process,
@@ -31,6 +34,7 @@ from upkeep import (
 
 FIRST, SECOND = "develop-0000001", "v1.1.0-rc.1"
 MOVED = "develop-0000002"
+LIVE = ("-e", f"version={SECOND}")
 # All that is different about the hosts of a test: addresses, registry, authorities.
 OVERLAID = {
     *("deploy_registry", "redis_host"),
@@ -45,7 +49,7 @@ def staging(work: pathlib.Path) -> t.Iterator[Fleet]:
         name=f"tdt{os.getpid()}staging",
         registry=REGISTRY,
         work=work,
-        inventory="staging",
+        inventory="inventories/staging",
         api="staging-api.tagadodo.com",
         admin="staging-admin.tagadodo.com",
         names=("staging",),
@@ -85,6 +89,35 @@ def test_builds_of_develop_and_candidates_are_released_and_tags_of_production_ar
     assert run.code == 0, run.output
     assert live_version(staging) == SECOND
     assert lost_requests(clients.report) == 0, clients.report["events"][:5]
+
+
+def test_a_check_of_a_changed_inventory_tells_what_the_run_then_does(staging: Fleet) -> None:
+    """A host name more, and another limit of a route."""
+    services = yaml.safe_load((ROOT / "inventories/common/services.yml").read_text())["services"]
+    services["backend"]["route"]["rate_limit"] = 321
+    names = [staging.admin, "www.tagadodo.com"]
+    changed = {"services": services, "admin_hostnames": names}
+    before = everything(staging)
+    check = staging.play("site", *LIVE, "--check", "--diff", **changed)
+    assert check.code == 0, check.output
+    assert everything(staging) == before
+    assert f"+        server_name {' '.join(names)};" in check.output
+    assert "+    limit_req_zone $limit_key zone=rate_backend:10m rate=321r/s;" in check.output
+    assert f"+{staging.admin}\n" in check.output  # the certificate of that name
+    run = staging.play("site", *LIVE, **changed)
+    assert run.code == 0, run.output
+    assert run.changes == check.changes
+    shown = served(staging.entrances[0], names[1], staging.ca_file.read_text())
+    assert {name for _kind, name in shown["subjectAltName"]} == set(names)
+    again = staging.play("site", *LIVE, **changed)
+    assert (again.code, again.changed) == (0, 0), again.output
+
+
+def everything(fleet: Fleet) -> str:
+    """Containers of the host, and when its files were written; who may change it is no state of it."""
+    folders = "/etc/tagadodo /etc/docker /etc/logrotate.d /etc/systemd/system /var/lib/tagadodo"
+    find = f"find {folders} -not -path '*/lock*' -not -path '*/backup/cache*' -printf '%p %s %T@\\n' | sort"
+    return fleet.hosts["staging"].do("sh", "-c", f"docker ps --all --no-trunc --quiet; {find}")
 
 
 def test_only_where_things_are_is_different_about_its_hosts(staging: Fleet) -> None:

@@ -46,6 +46,7 @@ def report(**changes: t.Any) -> dict[str, t.Any]:
         "shares": {"backend": 0},
         "instances_in_traffic": {"backend": {}},
         "servers": {},
+        "addresses": {},
         "lock": {},
         "damaged": [],
         "stock": [],
@@ -67,6 +68,7 @@ VARIABLES = {
     "https_port": "443",
     "web1": report(),
     "web2": report(shares={"backend": 100}),
+    "new": report(containers=[], releases={}, shares={}),
     "web3": {"failed": True, "msg": "no route to host"},
 }
 
@@ -98,6 +100,8 @@ STOCK = [{"images": [OLDEST], "size": 87_000_000, "held": ""}]
 FULL = {"hosts": {"web1": report(releases={"backend": MANY}, stock=STOCK)}, "images_kept": 1}
 ONE_RELEASE = {"web1": report(releases={"backend": RECORDS[:1]})}
 
+JOINED = {"hosts": {"web1": "{{ web1 }}", "new": "{{ new }}"}, "app": ["web1", "new"]}
+
 PLANS = {
     "a release": plan(kind="deploy", only="", version=""),
     "the next second": {"ansible.builtin.pause": {"seconds": 1}},
@@ -110,12 +114,13 @@ PLANS = {
     "a release that others make room for": plan(**FULL),
     "what is live among others": plan(version="1.0.0", **FULL),
     "a rollback among others": plan(kind="rollback", **FULL),
+    "a host that joins": plan(kind="join", **JOINED),
+    "nothing that joins": plan(kind="join"),
     "a rollback": plan(kind="rollback"),
     "a rollback of all": plan(kind="rollback", services=BOTH, only="", version=""),
     "a rollback in check mode": plan(check_mode=True, kind="rollback", version="0.9.0"),
 }
 
-TWO = {"hosts": {"web1": "{{ web1 }}", "web2": "{{ web2 }}"}, "proxy": ["web1", "web2"]}
 MISTAKES = {
     "nothing described": (
         plan(services={}),
@@ -142,7 +147,13 @@ MISTAKES = {
         "app: no host that runs instances takes part in this run; add one to the group, or to --limit",
     ),
     "proxies that disagree": (
-        plan(**TWO),
+        plan(
+            hosts={
+                name: report(shares={"backend": share}, releases={})
+                for name, share in (("web1", 0), ("web2", 100))
+            },
+            proxy=["web1", "web2"],
+        ),
         "backend: the proxies disagree about the share of green (web1 0 %, web2 100 %)",
     ),
     "nothing to go back to": (
@@ -159,7 +170,7 @@ MISTAKES = {
     ),
     "a kind there is none of": (
         plan(kind="rolback"),
-        "value of kind must be one of: deploy, first, rollback, revert, got: rolback",
+        "value of kind must be one of: deploy, first, join, rollback, revert, got: rolback",
     ),
     "fewer than no images": (
         plan(images_kept=-1),
@@ -254,6 +265,15 @@ def test_what_is_live_is_left_alone(answers: dict[str, t.Any], case: str) -> Non
     assert not answer.result["records"]
     assert not answer.result["pull"]
     assert "backend: 1.0.0 is live in blue; nothing to do" in answer.shown
+
+
+def test_a_host_joins_what_is_live(answers: dict[str, t.Any]) -> None:
+    answer = answers["a host that joins"]
+    assert "backend: 1.0.0 is live in blue; nothing of it runs on new yet" in answer.shown
+    (started,) = answer.result["start"]
+    assert (started["hosts"], started["release"]) == (["new"], "20260102-000000")
+    assert not answers["nothing that joins"].result["changes"]
+    assert "PLAN" not in answers["nothing that joins"].shown
 
 
 def test_a_first_release(answers: dict[str, t.Any]) -> None:

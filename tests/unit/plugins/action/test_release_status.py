@@ -25,6 +25,7 @@ def report(*containers: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
         "images",
         "requests",
         "servers",
+        "addresses",
         "lock",
     )
     return {

@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._describe import describe
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import Instance, Slot
+from ansible_collections.tagadodo.deploy.plugins.module_utils._join import plan_join
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
     Fleet,
     HostView,
@@ -646,12 +647,205 @@ def test_what_runs_on_hosts_that_it_left_is_stopped_there() -> None:
     same = {"containers": containers(version="1.1.0", image=NEW)}
     on = replace(tier(gone), app=tuple(replace(v, **same) for v in tier(gone).app))
     plan = deploy(on)
-    assert plan.action == "tidy"
+    assert plan.action == "leave"
     assert plan.reasons == ("it still runs on app9, which is no host of it any more",)
     for asked in (plan, deploy(tier(gone))):
         given = steps(tier(gone), [asked], TIER, ENDPOINT)
         (left,) = of_host(given["leave"], "app9")
         assert (left["slot"], left.get("instances")) == ("blue", None)
+
+
+def first(on: Fleet) -> ServicePlan:
+    """What ``site.yml`` does."""
+    return plan_deploy(on, service(), TIER, "1.1.0", "r9", first_only=True)
+
+
+def test_a_host_that_is_retired_stops_what_it_runs_and_nothing_else_is_stopped() -> None:
+    warm = {"containers": containers() + containers("green", "0.9.0", "older")}
+    on = replace(tier(), app=tuple(replace(v, **warm) for v in tier().app), retired=(host("old"),))
+    plan = first(on)
+    assert (plan.action, plan.reasons[0]) == (
+        "leave",
+        "it still runs on old, which is no host of it any more",
+    )
+    assert steps(on, [plan], TIER, ENDPOINT)["leave"] == [
+        {**steps(on, [plan], TIER, ENDPOINT)["leave"][0], "slot": "blue", "hosts": ["old"]}
+    ]
+    assert planned_text(on, [plan])[1].startswith("  stop    it there")
+    assert first(replace(on, retired=())).action == "keep"
+
+
+def test_a_warm_slot_stays_warm_while_hosts_that_were_left_are_stopped() -> None:
+    both = {"containers": containers("green", "0.9.0", "older") + containers("blue", "1.1.0", NEW)}
+    on = replace(tier(), app=tuple(replace(v, **both) for v in tier().app), retired=(host("old"),))
+    plan = plan_deploy(on, service(keep_warm=True), TIER, "1.1.0", "r2")
+    left = steps(on, [plan], TIER, ENDPOINT)["leave"]
+    assert [(one["hosts"], one["slot"]) for one in left] == [(["old"], "blue")]
+
+
+LIVE_IN_BLUE = [{**LEDGER[1], "slot": "blue"}]
+
+
+def joined(new: HostView, *others: HostView, records: t.Any = LIVE_IN_BLUE, **more: t.Any) -> Fleet:
+    """app2 is new to a service that is live on app1."""
+    known = {"releases": {"backend": records}}
+    apps = (host("app1", shares={}, **known), new, *others)
+    return replace(tier(), app=apps, **more)
+
+
+BARE = host("app2", shares={}, containers=())
+
+
+def test_a_host_that_is_new_starts_what_is_live_and_no_other_is_touched() -> None:
+    on = joined(BARE)
+    plan = plan_join(on, service(instances=3, env={"A": "new"}))
+    assert plan is not None
+    given = steps(on, [plan], TIER, ENDPOINT)
+    (start,) = of_host(given["start"], "app2")
+    assert of_host(given["start"], "app1") == []
+    # As it was released, whatever is described by now.
+    assert (start["slot"], start["image"], start["release"]) == ("blue", OLD, "r1")
+    assert (len(start["instances"]), start["runtime"]["env"]) == (1, {})
+    assert [one["url"] for one in given["prove_published"]] == [
+        f"http://10.0.0.2:{service().published_port('blue', 1)}"
+    ]
+    assert of_host(given["prove"], "app1") == []
+    (learns,) = of_host(given["history"], "app2")
+    assert [(one["release"], one["facts"]["image"]) for one in learns["records"]] == [("r1", OLD)]
+    assert (given["steps"], given["shares"], given["leave"]) == ([], {}, [])
+    assert planned_text(on, [plan])[:2] == [
+        "backend: 1.0.0 is live in blue; nothing of it runs on app2 yet",
+        "  start   1 instance in blue on app2",
+    ]
+
+
+def test_what_ran_on_a_retired_host_alone_starts_on_the_one_in_its_place() -> None:
+    old = host("old", shares={}, releases={"backend": LIVE_IN_BLUE})
+    plan = plan_join(replace(tier(), app=(BARE,), retired=(old,)), service())
+    assert plan is not None
+    assert (plan.joining, plan.image) == (("app2",), OLD)
+
+
+@pytest.mark.parametrize(
+    "on",
+    [
+        joined(host("app2", shares={})),  # runs it
+        replace(joined(BARE, records=[]), app=(BARE,)),  # never released
+        replace(joined(BARE), proxy=(host("proxy1", shares={}),)),  # not served yet
+    ],
+)
+def test_there_is_nothing_to_join(on: Fleet) -> None:
+    assert plan_join(on, service()) is None
+
+
+def test_what_the_ledger_has_lost_is_joined_as_its_containers_say() -> None:
+    plan = plan_join(joined(BARE, records=[]), service())
+    assert plan is not None
+    assert (plan.version, plan.image, plan.release) == ("1.0.0", OLD, "r1")
+
+
+def test_nobody_joins_a_release_that_was_left_half_way() -> None:
+    half = {**LEDGER[0], "slot": "green", "outcome": "held"}
+    with pytest.raises(PlanError, match="app2 would join, and the release of 1.1.0 was left half"):
+        plan_join(joined(BARE, records=[half, *LIVE_IN_BLUE]), service())
+
+
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        (["10.0.0.1", "10.0.0.2"], ""),
+        (["10.0.0.2", "10.0.0.1"], ""),
+        (["10.0.0.1"], "nginx on proxy1 leads to 10.0.0.1, and by the inventory it runs on 10.0.0.1, 10.0.0.2;"),
+        (["10.0.0.1", "10.0.0.2", "10.0.0.3"], "nginx on proxy1 leads to 10.0.0.1, 10.0.0.2, 10.0.0.3, and"),
+        ([], "nginx on proxy1 leads to itself, and by the inventory it runs on 10.0.0.1, 10.0.0.2; run site.yml"),
+    ],
+)  # fmt: skip
+def test_a_release_goes_where_nginx_leads(known: list[str], told: str) -> None:
+    views = tuple(replace(one, addresses={"backend": known}) for one in tier().proxy)
+    on = replace(tier(), proxy=views)
+    if not told:
+        assert deploy_to(on).action == "release"
+        return
+    with pytest.raises(PlanError) as error:
+        deploy_to(on)
+    assert told in str(error.value)
+    assert deploy_to(replace(on, rehearsed=True)).action == "release"
+
+
+def deploy_to(on: Fleet) -> ServicePlan:
+    return plan_deploy(on, service(), TIER, "1.1.0", "r2")
+
+
+def test_a_way_back_needs_a_host_that_nginx_leads_to() -> None:
+    def back(known: str) -> ServicePlan:
+        views = tuple(replace(one, addresses={"backend": [known]}) for one in tier().proxy)
+        apps = tuple(replace(one, releases={"backend": LEDGER}) for one in tier().app)
+        return plan_rollback(replace(tier(), proxy=views, app=apps), service(), "r3")
+
+    assert back("10.0.0.2").action == "restore"
+    with pytest.raises(PlanError, match="nginx on proxy1 leads to 10.0.0.9"):
+        back("10.0.0.9")
+
+
+def apart(shares: t.Sequence[int], records: t.Any, **more: t.Any) -> Fleet:
+    """Proxies that send different shares to green."""
+    proxies = tuple(
+        host(f"proxy{number}", containers=(), shares={"backend": share})
+        for number, share in enumerate(shares, start=1)
+    )
+    apps = tuple(
+        replace(one, releases={"backend": records}, shares={}, **more) for one in tier().app
+    )
+    return replace(tier(), app=apps, proxy=proxies)
+
+
+def test_a_proxy_that_leads_elsewhere_than_the_live_release_is_brought_back_by_any_run() -> None:
+    same = {"containers": containers(version="1.1.0", image=NEW)}
+    on = apart([0, 100], LIVE_IN_BLUE, **same)
+    for plan in (deploy_to(on), first(on)):
+        assert (plan.action, plan.live, plan.changes) == ("keep", "blue", True)
+        assert planned_text(on, [plan]) == [
+            "backend: 1.1.0 is live in blue",
+            "  shift   proxy2, which sends 100 % to green, to 0 % as the release has it",
+        ]
+        given = steps(on, [plan], TIER, ENDPOINT)
+        assert [(one["tasks"], one["shares"]) for one in given["parts"]] == [
+            ("step", {"backend": {"blue": 100}})
+        ]
+    release = deploy_to(apart([100, 0], LIVE_IN_BLUE))
+    assert release.action == "release"
+    given = steps(on, [release], TIER, ENDPOINT)
+    assert [one["name"] for one in given["steps"]] == ["proxies", "100 %"]
+
+
+def test_proxies_that_have_lost_what_they_were_told_lead_to_what_is_live_again() -> None:
+    same = {"containers": containers(version="1.1.0", image=NEW)}
+    on = apart([100, 100], LIVE_IN_BLUE, **same)
+    assert (deploy_to(on).action, set(deploy_to(on).misled)) == ("keep", {"proxy1", "proxy2"})
+    both = containers(version="1.1.0", image=NEW) + containers("green", "1.2.0")
+    moved = apart([100, 100], LIVE_IN_BLUE, containers=both)
+    assert deploy_to(moved).misled == {}  # where something runs, traffic is where somebody wants it
+
+
+def test_a_release_that_was_left_half_way_goes_on_from_where_all_proxies_are() -> None:
+    shares = {"strategy": "canary", "canary": {"shares": [10, 25, 50, 100]}}
+    half = {
+        **LEDGER[0],
+        **{"slot": "green", "outcome": "running", "settings": service(**shares).settings},
+    }
+    both = containers() + containers("green", "1.1.0", NEW, release="r2")
+    on = apart([50, 10], [half, *LIVE_IN_BLUE], containers=both)
+    plan = plan_deploy(on, service(**shares), TIER, "1.1.0", "r9")
+    assert (plan.unfinished, plan.reasons) == ("r2", ("goes on with 10 % of traffic",))
+    given = steps(on, [plan], TIER, ENDPOINT)
+    assert given["steps"][0]["shares"] == {"backend": {"green": 10}}
+    # A proxy that was not told yet still sends users there: nothing else is started in that slot.
+    untold = apart([50, 0], [half, *LIVE_IN_BLUE], containers=both)
+    assert plan_deploy(untold, service(**shares), TIER, "1.1.0", "r9").unfinished == "r2"
+    other = {"docker.io/tagadodo/backend:1.2.0": {"digest": "sha256:12"}}
+    views = tuple(replace(one, images=other) for one in untold.app)
+    with pytest.raises(PlanError, match="the release of 1.1.0 was left half way and has traffic"):
+        plan_deploy(replace(untold, app=views), service(**shares), TIER, "1.2.0", "r9")
 
 
 LOOK = {"log": "", "smoke": None, "metrics": [], "slots": {"green": {}}}

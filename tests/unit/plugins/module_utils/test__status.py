@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import HostView
 from ansible_collections.tagadodo.deploy.plugins.module_utils._status import known_services, screen
 
@@ -60,6 +62,44 @@ def test_proxies_that_disagree_show_no_share() -> None:
         HostView("web2", shares={"backend": 0}),
     ]
     assert "  ?  " in screen(views)[1]
+
+
+LIVE = {"release": "r1", "version": "1.1.0", "outcome": "succeeded", "slot": "green"}
+HALF = {"release": "r2", "version": "1.2.0", "outcome": "held", "slot": "blue"}
+
+
+@pytest.mark.parametrize(
+    ("shares", "records", "told"),
+    [
+        ((100, 100), [LIVE], []),
+        ((100, 0), [LIVE], ["web2: backend: 0 % go to green instead of 100 %; run deploy.yml"]),
+        ((50, 90), [HALF, LIVE], ["web1: backend: 50 % go to green instead of 90 %; run deploy.yml"]),
+        ((50, 50), [HALF, LIVE], []),
+        (
+            (100, 0),
+            [],
+            [
+                "backend: the proxies disagree about the share of green (web1 100 %, web2 0 %), and the ledger does"
+                " not say which is right; run rollback.yml to bring them together",
+            ],
+        ),
+        ((0,), [], []),
+    ],
+)  # fmt: skip
+def test_a_line_names_each_proxy_that_is_apart(
+    shares: tuple[int, ...], records: list[dict[str, t.Any]], told: list[str]
+) -> None:
+    proxies = [
+        HostView(f"web{n}", shares={"backend": share}) for n, share in enumerate(shares, start=1)
+    ]
+    lines = screen([*proxies, HostView("app", releases={"backend": records})])
+    assert [line.removeprefix("APART  ") for line in lines if line.startswith("APART")] == told
+
+
+def test_proxies_that_all_have_lost_what_they_were_told_are_named() -> None:
+    lost = HostView("web1", (container("green", "1.1.0"),), {"backend": 0}, {}, {"backend": [LIVE]})
+    told = "APART  web1: backend: 0 % go to green instead of 100 %; run deploy.yml"
+    assert told in screen([lost])
 
 
 def test_one_service_is_shown_alone() -> None:
