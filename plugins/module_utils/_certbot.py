@@ -26,6 +26,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import (
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import LABEL
 
 TRUST = "/etc/ssl/authority.pem"  # in the container: who vouches for the authority's own server
+CREDENTIALS = "dns.ini"  # beside cli.ini: what the plugin of the DNS challenge logs in with
 
 
 class CertificateError(Exception):
@@ -43,6 +44,9 @@ class Settings:
         ca_file: certificates that vouch for the authority's server where certbot's own do not.
         timeout: seconds certbot may take for one certificate.
         lock_wait: seconds to wait for a release before nginx is given a new certificate.
+        dns: how certificates are asked for whose names are shown to be ours by DNS: ``plugin``, ``names`` (besides
+            those with ``*``, which authorities prove by DNS alone), ``credentials`` (whether there are some) and
+            ``propagation`` (seconds until all servers know; the plugin's own where it is 0).
     """
 
     project: str
@@ -55,6 +59,7 @@ class Settings:
     lock_wait: int
     request: str
     certificates: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
+    dns: t.Mapping[str, t.Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: t.Union[str, pathlib.Path]) -> Settings:
@@ -82,6 +87,14 @@ class Settings:
     def options(self) -> pathlib.Path:
         """The directory of ``cli.ini`` and of what it refers to."""
         return pathlib.Path(self.config_dir) / "certbot"
+
+    def challenged_by_dns(self, name: str) -> bool:
+        """Whether a certificate is asked for by DNS: one of its names can or is to be proved so."""
+        names = self.certificates[name]
+        asked = self.dns.get("names") or ()
+        return bool(self.dns.get("plugin")) and any(
+            one.startswith("*.") or one in asked for one in names
+        )
 
     @property
     def webroot(self) -> pathlib.Path:
@@ -132,6 +145,7 @@ class Certbot:
                     "--renew-with-new-domains",
                     "--force-renewal" if force else "--keep-until-expiring",
                 ),
+                *(self._by_dns() if settings.challenged_by_dns(name) else ()),
                 *(("--dry-run",) if dry else ()),
             ),
             env={"REQUESTS_CA_BUNDLE": TRUST} if settings.ca_file else {},
@@ -140,6 +154,15 @@ class Certbot:
             binds=binds,
             timeout=settings.timeout,
         )
+
+    def _by_dns(self) -> t.Iterator[str]:
+        dns = self.settings.dns
+        plugin = str(dns["plugin"])
+        yield from ("--authenticator", plugin)
+        if dns.get("credentials"):
+            yield from (f"--{plugin}-credentials", f"{self.settings.options}/{CREDENTIALS}")
+        if dns.get("propagation"):
+            yield from (f"--{plugin}-propagation-seconds", str(dns["propagation"]))
 
     def _why(self, result: RunResult) -> str:
         if result.exit_code is None:

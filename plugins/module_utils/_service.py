@@ -229,8 +229,13 @@ def _problems(name: str, settings: t.Mapping[str, t.Any]) -> t.Iterator[str]:
         yield from _between(settings["address_block"], 0, BLOCKS - 1, "address_block")
     if not settings["hostnames"]:
         yield "hostnames: at least one is needed, or nginx cannot serve it"
+    if settings["hostnames"][:1] and settings["hostnames"][0].startswith("*."):
+        yield (
+            f"hostnames: {settings['hostnames'][0]!r} comes first, and the first is asked by probes and names the"
+            " certificate; put one without * before it"
+        )
     for hostname in settings["hostnames"]:
-        if not _HOSTNAME.fullmatch(hostname):
+        if not _HOSTNAME.fullmatch(hostname[2:] if hostname.startswith("*.") else hostname):
             yield f"hostnames: {hostname!r} is not a host name (lower case, no scheme, no port, no path)"
     for key in ("startup", "ready", "live", "full"):
         if not settings["health"][key].startswith("/"):

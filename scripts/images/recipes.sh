@@ -19,6 +19,7 @@ recipe() {
     node:24) OFFICIAL=node:24-alpine SHOW_VERSION="echo node \$(node --version), npm \$(npm --version)" ;;
     mongo:8.0) BASE=old SHOW_VERSION="echo SecantusDB \$(ls /opt/secantus | sed -n 's/^secantusdb-\(.*\).dist-info/\1/p')" ;;
     certbot/certbot:*) RECIPE=$ROOT/scripts/images/certbot BASE=old SHOW_VERSION="certbot --version" ;;
+    certbot/dns-rfc2136:*) RECIPE=$ROOT/scripts/images/certbot-dns-rfc2136 BASE=old NEEDS=certbot/certbot:${1##*:} SHOW_VERSION="certbot --version" ;;
     registry) BASE=old OFFICIAL=registry:2 REGISTERED=no SHOW_VERSION="docker-registry --version | cut -d ' ' -f 1,3" ;;
     testhost) BASE=host OFFICIAL="" REGISTERED=no SHOW_VERSION="systemctl --version | cut -d ' ' -f 1,2" ;;
     testhost-docker) BASE=host OFFICIAL="" REGISTERED=no NEEDS=testhost SHOW_VERSION="dockerd --version | cut -d , -f 1" ;;
@@ -131,8 +132,8 @@ build_stand_in() {
     rm -rf "$context"
     cp -r "$RECIPE" "$context"
     if [[ -f $context/wheels.txt ]]; then unpack_wheels "$context"; fi
-    if [[ $1 == testhost*-docker ]]; then
-        dockerfile=docker.Dockerfile
+    if [[ $1 == testhost*-docker ]]; then dockerfile=docker.Dockerfile; fi
+    if [[ -n $NEEDS ]]; then
         hosts=(--build-arg "HOST=$(local_name "$NEEDS")")
     fi
     run_logged "image-${1//[:\/]/-}" docker build --network host --tag "$(local_name "$1")" --file "$context/$dockerfile" \

@@ -26,6 +26,7 @@ class Authority:
         work: directory for its files.
         address: where it listens.
         names: the address that every name leads to.
+        resolver: ``address:port`` that knows the names instead, and what was put into the DNS for a challenge.
         http_port: where it expects the challenges to be answered, of every name.
         accounts: credentials without which nobody gets an account: secret by name.
     """
@@ -35,6 +36,7 @@ class Authority:
     accounts: t.Mapping[str, str] = field(default_factory=dict)
     address: str = "127.0.0.1"
     names: str = "127.0.0.1"
+    resolver: str = ""
     port: int = field(default_factory=free_port)
     management: int = field(default_factory=free_port)
     dns: int = field(default_factory=free_port)
@@ -78,9 +80,11 @@ class Authority:
         )
         self._run(
             "pebble",
-            *("-config", str(self.work / "pebble.json"), "-dnsserver", f"127.0.0.1:{self.dns}"),
+            *("-config", str(self.work / "pebble.json")),
+            *("-dnsserver", self.resolver or f"127.0.0.1:{self.dns}"),
             PEBBLE_VA_NOSLEEP="1",
             PEBBLE_WFE_NONCEREJECT="0",
+            PEBBLE_AUTHZREUSE="0",  # every certificate asks for its challenges
         )
         deadline = time.monotonic() + WAIT
         while not self._answers():

@@ -105,3 +105,29 @@ def test_settings_that_are_none_say_what_to_do(tmp_path: pathlib.Path, text: str
     path.write_text(text)
     with pytest.raises(CertificateError, match="run site.yml again"):
         Settings.read(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "dns", "told"),
+    [
+        (["api.example.com", "*.example.com"], {"plugin": "dns-x"}, ["--authenticator", "dns-x"]),
+        (["api.example.com"], {"plugin": "dns-x"}, []),
+        (["api.example.com"], {"plugin": "dns-x", "names": ["api.example.com"]}, ["--authenticator", "dns-x"]),
+        (["api.example.com", "*.example.com"], {}, []),
+        (
+            ["*.example.com"],
+            {"plugin": "dns-x", "credentials": True, "propagation": 30},
+            [
+                *("--authenticator", "dns-x", "--dns-x-credentials", "/etc/shop/certbot/dns.ini"),
+                *("--dns-x-propagation-seconds", "30"),
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_names_that_ask_for_it_are_proved_by_dns(
+    names: list[str], dns: dict[str, object], told: list[str]
+) -> None:
+    settings = dataclasses.replace(SETTINGS, certificates={"api.example.com": names}, dns=dns)
+    command = list(Certbot(None, settings).spec("api.example.com").command)
+    begin = command.index("--keep-until-expiring") + 1
+    assert command[begin:] == told

@@ -69,6 +69,8 @@ def test_defaults_are_filled_in_from_the_argument_specs() -> None:
         ),
         ({"hostnames": []}, "services.backend.hostnames: at least one"),
         ({"hostnames": ["https://api.example.com"]}, "is not a host name"),
+        ({"hostnames": ["www.example.com", "*example.com"]}, "is not a host name"),
+        ({"hostnames": ["*.example.com", "www.example.com"]}, "put one without * before it"),
         ({"image": "tagadodo/backend:1.0"}, "the tag is `version`"),
         ({"version": "v1 final"}, "is not a valid image tag"),
         ({"prot": 3000}, "services.backend.prot: not known; did you mean port?"),
