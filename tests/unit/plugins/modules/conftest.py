@@ -21,6 +21,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType
 
 import pytest
+from ansible.module_utils import _internal
+from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 
 # Waits without a program to wait with, and ends at once when it is told to.
@@ -33,11 +35,15 @@ RunModule = t.Callable[..., Answer]
 
 
 @pytest.fixture
-def run_module(capsys: pytest.CaptureFixture[str]) -> RunModule:
+def run_module(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> RunModule:
     """Run a module's ``main``; what it answers without its invocation."""
+    # Other tests of this process may be a controller's, where warnings are shown and not returned.
+    monkeypatch.setattr(_internal, "is_controller", False)
 
     def run(module: ModuleType, check_mode: bool = False, **arguments: t.Any) -> Answer:
         given = {**arguments, "_ansible_check_mode": check_mode, "_ansible_diff": True}
+        # As in a process of its own, in which no other module has warned.
+        monkeypatch.setattr(warnings, "_global_warnings", {})
         with patch_module_args(given), pytest.raises(SystemExit):
             module.main()
         answer = dict(json.loads(capsys.readouterr().out))
