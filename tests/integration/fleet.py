@@ -284,6 +284,16 @@ def _files(part: str, base: str, tag: str) -> dict[str, str]:
     }
 
 
+def state_of(host: Host) -> list[str]:
+    """Containers of a host, and when its files were written. Locks, and what a look at the backups leaves, are no
+    state of it; directories count by their name alone."""
+    folders = "/etc/tagadodo /etc/docker /etc/logrotate.d /etc/systemd/system /var/lib/tagadodo"
+    no_state = r"\( -path '*/lock*' -o -path '/var/lib/tagadodo/backup*' \)"
+    shown = r"\( -type d -printf '%p\n' -o -printf '%p %s %T@\n' \)"
+    find = f"find {folders} -not {no_state} {shown} 2>/dev/null | sort"
+    return host.do("sh", "-c", f"docker ps --all --no-trunc --quiet; {find}").splitlines()
+
+
 BY_HAND = ROOT / "build/fleet"
 TELL = """
 {hosts} run production (inventories/prod), with registry, authority, MongoDB and Redis beside them.

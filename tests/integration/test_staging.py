@@ -18,7 +18,7 @@ from authority import served
 from clients import live_version, load, lost_requests
 from conftest import REGISTRY
 from exposure import guard, harden_sshd, keeps_as_described, listens_as_described
-from fleet import Fleet, tagged
+from fleet import Fleet, state_of, tagged
 from stack import ROOT
 from upkeep import (
     digests,
@@ -97,10 +97,10 @@ def test_a_check_of_a_changed_inventory_tells_what_the_run_then_does(staging: Fl
     services["backend"]["route"]["rate_limit"] = 321
     names = [staging.admin, "www.tagadodo.com"]
     changed = {"services": services, "admin_hostnames": names}
-    before = everything(staging)
+    before = state_of(staging.hosts["staging"])
     check = staging.play("site", *LIVE, "--check", "--diff", **changed)
     assert check.code == 0, check.output
-    assert everything(staging) == before
+    assert state_of(staging.hosts["staging"]) == before
     assert f"+        server_name {' '.join(names)};" in check.output
     assert "+    limit_req_zone $limit_key zone=rate_backend:10m rate=321r/s;" in check.output
     assert f"+{staging.admin}\n" in check.output  # the certificate of that name
@@ -111,13 +111,6 @@ def test_a_check_of_a_changed_inventory_tells_what_the_run_then_does(staging: Fl
     assert {name for _kind, name in shown["subjectAltName"]} == set(names)
     again = staging.play("site", *LIVE, **changed)
     assert (again.code, again.changed) == (0, 0), again.output
-
-
-def everything(fleet: Fleet) -> str:
-    """Containers of the host, and when its files were written; who may change it is no state of it."""
-    folders = "/etc/tagadodo /etc/docker /etc/logrotate.d /etc/systemd/system /var/lib/tagadodo"
-    find = f"find {folders} -not -path '*/lock*' -not -path '*/backup/cache*' -printf '%p %s %T@\\n' | sort"
-    return fleet.hosts["staging"].do("sh", "-c", f"docker ps --all --no-trunc --quiet; {find}")
 
 
 def test_only_where_things_are_is_different_about_its_hosts(staging: Fleet) -> None:

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from clients import live_version, load, lost_requests
 from conftest import REGISTRY
-from fleet import Fleet, tagged
+from fleet import Fleet, state_of, tagged
 from stack import ROOT, Run
 
 TAGS = {"v1.0.0": "1.0.0", "v1.1.0": "1.1.0"}
@@ -139,10 +139,10 @@ def served_by(fleet: Fleet) -> set[str]:
 def test_a_host_that_comes_serves_what_is_live_before_nginx_leads_there(live: Split) -> None:
     live.describe(app=("web", GOES, COMES), backend=(GOES, COMES))
     if ALL:
-        before = {name: fingerprint(live, name) for name in live.names}
+        before = {name: state_of(live.hosts[name]) for name in live.names}
         check = live.set_up("--check", "--diff")
         assert check.code == 0, check.output
-        assert {name: fingerprint(live, name) for name in live.names} == before
+        assert {name: state_of(live.hosts[name]) for name in live.names} == before
         assert f"nothing of it runs on {COMES} yet" in check.output
         assert f"+        server {live.hosts[COMES].address}:" in check.output
     early = live.play("deploy", "-e", "version=v1.1.0", services=SERVICES)
@@ -156,13 +156,6 @@ def test_a_host_that_comes_serves_what_is_live_before_nginx_leads_there(live: Sp
         again = live.set_up()
         assert (again.code, again.changed) == (0, 0), again.output
         lose_instances(live)
-
-
-def fingerprint(fleet: Fleet, host: str) -> str:
-    """Containers of a host, and what is written about them."""
-    folders = "/etc/tagadodo /etc/docker /var/lib/tagadodo"
-    find = f"find {folders} -not -path '*/lock*' -not -path '*/backup/cache*' -printf '%p %s %T@\\n' 2>/dev/null | sort"
-    return fleet.hosts[host].do("sh", "-c", f"docker ps --all --no-trunc --quiet; {find}")
 
 
 def lose_instances(live: Split) -> None:
