@@ -28,6 +28,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._gate import (
     judge,
     rules_for,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._trend import trend_of
 
 QUIET = 15.0  # seconds without news after which a line is printed all the same
 HELD = ("hold", "no-data")
@@ -159,13 +160,19 @@ class Watch:
         return sum(1 for look in self.looks if look.step == self.services[0].step.name)
 
     def as_data(self) -> t.List[Data]:
-        """The verdicts, for records: what was decided, by which numbers, how long it took."""
+        """The verdicts, for records: what was decided and when, by which numbers, how long it took."""
         return [
             {
                 "service": one.name,
                 "step": one.step.name,
                 "share": one.step.share,
+                "at": round(self.now, 1),
                 "seconds": round(self.now - self._began(one.step), 1),
+                "trend": trend_of(
+                    [look for look in self.looks if look.step == one.step.name],
+                    one.name,
+                    [slot for slot in (one.step.new, one.step.old) if slot],
+                ),
                 **self.verdicts[one.name].as_data(),
             }
             for one in self.services
