@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import socket
 import time
 import typing as t
 from dataclasses import replace
@@ -21,6 +24,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
     ServicePlan,
     plan_deploy,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._report_words import LANGUAGES
 from ansible_collections.tagadodo.deploy.plugins.module_utils._rollback import (
     plan_revert,
     plan_rollback,
@@ -43,13 +47,17 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._surplus import (
     described,
     surplus_of,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._timestamp import seconds_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._undo import POLICIES
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import host_view
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._origin import origin_of
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
     named_services,
     parse_services,
     select_services,
 )
+
+_ZONED = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
 
 ARGUMENTS = {
     "kind": {
@@ -61,6 +69,8 @@ ARGUMENTS = {
     "only": {"type": "raw"},
     "version": {"type": "str"},
     "who": {"type": "str", "default": ""},
+    "language": {"type": "str", "choices": sorted(LANGUAGES), "default": "en"},
+    "committed_at": {"type": "str", "default": ""},
     "migrations": {"type": "str", "choices": ["", *POLICIES], "default": ""},
     "images_kept": {"type": "int", "default": 0},
     "hosts": {"type": "dict", "required": True},
@@ -121,6 +131,7 @@ class ActionModule(ActionBase):
                 Endpoint(**args["endpoint"]),
                 args["who"],
                 args["migrations"],
+                _notes(args, task_vars or {}),
             )
         except (PlanError, ServiceError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from error
@@ -139,6 +150,35 @@ class ActionModule(ActionBase):
             "surplus": by_host(surplus),
             **given,
         }
+
+
+def _notes(args: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """What the record of the release is to say for its report.
+
+    Raises:
+        ValueError: the time of the commit is none.
+    """
+    committed = args["committed_at"]
+    if committed:
+        _check_time(committed)
+    return {
+        "project": args["platform"]["project"],
+        "language": args["language"],
+        "origin": origin_of(variables, os.environ, socket.gethostname()),
+        **({"committed_at": committed} if committed else {}),
+    }
+
+
+def _check_time(text: str) -> None:
+    problem = f"committed_at: {text} is no time with a zone, such as 2026-11-24T15:14:20+01:00"
+    try:
+        seconds = seconds_of(text)
+    except ValueError as error:
+        raise ValueError(problem) from error
+    if not _ZONED.search(text):
+        raise ValueError(problem)
+    if seconds > time.time() + 60:
+        raise ValueError(f"committed_at: {text} is yet to come")
 
 
 def _show(planned: t.Sequence[str]) -> None:

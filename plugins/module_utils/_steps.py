@@ -175,7 +175,9 @@ def _repaired(fleet: Fleet, plan: ServicePlan) -> t.Iterator[Data]:
         yield {"service": plan.service.name, "release": live["release"], "facts": facts}
 
 
-def _environment(fleet: Fleet, plans: t.Sequence[ServicePlan], who: str) -> t.List[Data]:
+def _environment(
+    fleet: Fleet, plans: t.Sequence[ServicePlan], who: str, notes: t.Mapping[str, t.Any]
+) -> t.List[Data]:
     """The record of the release as a whole: which services, on which hosts."""
     if not plans:
         return []
@@ -191,7 +193,7 @@ def _environment(fleet: Fleet, plans: t.Sequence[ServicePlan], who: str) -> t.Li
         for plan in plans
     }
     kind = "rollback" if any(plan.action == "restore" for plan in plans) else "release"
-    facts = {"kind": kind, "by": who, "hosts": sorted(hosts), "of_services": services}
+    facts = {**notes, "kind": kind, "by": who, "hosts": sorted(hosts), "of_services": services}
     name = max(plan.release for plan in plans)
     return [{"service": ENVIRONMENT, "release": name, "facts": facts}]
 
@@ -488,12 +490,14 @@ def steps(
     endpoint: Endpoint,
     who: str = "",
     data: str = "",
+    notes: t.Optional[t.Mapping[str, t.Any]] = None,
 ) -> Data:
     """What each step of the release is given; a step with nothing to do has an empty list.
 
     Args:
         who: who asked for it, for the ledger.
         data: what becomes of the migrations of a release that is taken back; as services say when empty.
+        notes: what else the record of the release as a whole is to say.
     """
     moving = [plan for plan in plans if plan.moves_traffic]
     releasing = [plan for plan in plans if plan.action == "release"]
@@ -515,7 +519,7 @@ def steps(
     ]
     begin = {one["name"]: one["look"] for step in release for one in step["watch"]}
     prepares = bool(migrating or begin or backup_hours is not None)
-    records = [_record(p, who) for p in moving] + _environment(fleet, moving, who)
+    records = [_record(p, who) for p in moving] + _environment(fleet, moving, who, notes or {})
     shares = {p.service.name: {p.slot: 100} for p in moving}
     unfinished = [p.unfinished for p in plans if p.resumes and not _is_held(fleet, p)]
     return {

@@ -48,6 +48,17 @@ options:
     description: Who asked for it, for the ledger.
     type: str
     default: ""
+  language:
+    description: Language of the release's report.
+    type: str
+    choices: [ar, en]
+    default: en
+  committed_at:
+    description:
+      - When the change that is released was committed, with its zone, as C(git show -s --format=%cI) prints it. The
+        index of reports says from it how long changes take to users.
+    type: str
+    default: ""
   migrations:
     description:
       - What becomes of the migrations of a release that is given up. As each service says where it is empty.

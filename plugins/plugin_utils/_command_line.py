@@ -22,6 +22,7 @@ NAMES = (
     "lock_wait",
     "lock_seconds",
     "docker_upgrade",
+    "committed_at",
 )
 OTHERS = ("services",)  # near one of them, and known
 NEAR = 0.85  # two letters that changed places are near

@@ -99,10 +99,12 @@ MANY = [*RECORDS, {**RECORDS[1], "release": "20251231-000000", "version": "0.8.0
 STOCK = [{"images": [OLDEST], "size": 87_000_000, "held": ""}]
 FULL = {"hosts": {"web1": report(releases={"backend": MANY}, stock=STOCK)}, "images_kept": 1}
 ONE_RELEASE = {"web1": report(releases={"backend": RECORDS[:1]})}
+COMMITTED = "2026-01-01T12:00:00+01:00"
 
 JOINED = {"hosts": {"web1": "{{ web1 }}", "new": "{{ new }}"}, "app": ["web1", "new"]}
 
 PLANS = {
+    "a release of a commit": plan(committed_at=COMMITTED, language="ar"),
     "a release": plan(kind="deploy", only="", version=""),
     "the next second": {"ansible.builtin.pause": {"seconds": 1}},
     "a release in check mode": plan(check_mode=True, kind="deploy"),
@@ -122,6 +124,22 @@ PLANS = {
 }
 
 MISTAKES = {
+    "a commit at no time": (
+        plan(committed_at="yesterday"),
+        "committed_at: yesterday is no time with a zone, such as 2026-11-24T15:14:20+01:00",
+    ),
+    "a commit in no zone": (
+        plan(committed_at="2026-01-01T12:00:00"),
+        "committed_at: 2026-01-01T12:00:00 is no time with a zone",
+    ),
+    "a commit that is yet to come": (
+        plan(committed_at="2999-01-01T12:00:00Z"),
+        "committed_at: 2999-01-01T12:00:00Z is yet to come",
+    ),
+    "a language nobody speaks here": (
+        plan(language="tlh"),
+        "value of language must be one of: ar, en",
+    ),
     "nothing described": (
         plan(services={}),
         "services: none described; say in the inventory what to deploy",
@@ -304,6 +322,16 @@ def test_a_rollback_of_all_says_which_service_stays(answers: dict[str, t.Any]) -
     assert answer.result["services"]["frontend"]["action"] == "keep", answer.result
     assert answer.result["services"]["backend"]["version"] == "0.9.0"
     assert "frontend: nothing is live; there is no earlier good release" in answer.shown
+
+
+def test_the_record_of_the_release_says_what_its_report_needs(answers: dict[str, t.Any]) -> None:
+    whole = answers["a release of a commit"].result["records"][-1]
+    assert whole["service"] == "_environment"
+    facts = whole["facts"]
+    assert (facts["committed_at"], facts["language"]) == (COMMITTED, "ar")
+    assert (facts["project"], bool(facts["origin"])) == ("tagadodo", True)
+    usual = answers["a release"].result["records"][-1]["facts"]
+    assert ("committed_at" in usual, usual["language"]) == (False, "en")
 
 
 @pytest.mark.parametrize("case", MISTAKES)
