@@ -55,21 +55,27 @@ class LedgerError(Exception):
     """A record cannot be read or written; one line, names the file."""
 
 
-def write_whole(path: pathlib.Path, text: str, mode: int = 0o640) -> None:
-    """Replace ``path`` by ``text`` so that a reader, a crash or a full disk never sees a part."""
+def write_whole(path: pathlib.Path, text: str, mode: int = 0o640, lasting: bool = True) -> None:
+    """Replace ``path`` by ``text`` so that a reader, a crash or a full disk never sees a part.
+
+    Args:
+        lasting: whether a loss of power may not undo it, which is waited for.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
     handle, name = tempfile.mkstemp(dir=str(path.parent), prefix="." + path.name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
-            os.fsync(stream.fileno())
+            if lasting:
+                os.fsync(stream.fileno())
         os.chmod(name, mode)
         os.replace(name, str(path))
     except BaseException:
         os.unlink(name)
         raise
-    sync_folder(path.parent)
+    if lasting:
+        sync_folder(path.parent)
 
 
 class Ledger:
