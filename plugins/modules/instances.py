@@ -156,6 +156,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._instances import 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger, LedgerError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import Lock, LockError, at_work
 from ansible_collections.tagadodo.deploy.plugins.module_utils._proof import PROVE, NotProven, Proof
+from ansible_collections.tagadodo.deploy.plugins.module_utils._report_files import report_ended
 from ansible_collections.tagadodo.deploy.plugins.module_utils._target import TargetError
 
 INSTANCE = {
@@ -211,6 +212,11 @@ def main() -> None:
         with at_work(params["state_dir"], params["lock"]):
             entries = [Entry(**one) for one in params["record"]]
             written = enter(Ledger(params["state_dir"]), entries, module.check_mode)
+            unreported = not module.check_mode and report_ended(
+                params["state_dir"], entries, written
+            )
+            if unreported:
+                module.warn(unreported)
             containers = Containers(
                 connect(), params["project"], params["network"], params["address"]
             )

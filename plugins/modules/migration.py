@@ -367,6 +367,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_runs im
 from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_settings import (
     migration_problems,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._report_files import write_reports
 
 Data = t.Dict[str, t.Any]
 
@@ -472,6 +473,15 @@ def _leased(params: t.Mapping[str, t.Any], runs: MigrationRuns) -> t.Iterator[t.
             raise
 
 
+def _report_revert(module: AnsibleModule) -> None:
+    """The release that is taken back has ended before; what its report says of its migrations is old by now."""
+    params = module.params
+    if params["state"] == "reverted" and params["state_dir"] and not module.check_mode:
+        problem = write_reports(params["state_dir"], [f"{params['name']}/{params['release']}"])
+        if problem:
+            module.warn(problem)
+
+
 def _end(number: int, frame: object) -> t.NoReturn:
     raise SystemExit(128 + number)
 
@@ -510,7 +520,10 @@ def main() -> None:
     name = module.params["name"]
     try:
         with at_work(module.params["state_dir"] or "", module.params["lock"]):
-            result = migrate(module.params, module.check_mode)
+            try:
+                result = migrate(module.params, module.check_mode)
+            finally:
+                _report_revert(module)
     # An exception object would be returned as it is, with secrets a command may have printed.
     except MigrationError as error:
         module.fail_json(msg=str(error), exception=None, **error.result)

@@ -85,6 +85,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
     LedgerError,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError, at_work
+from ansible_collections.tagadodo.deploy.plugins.module_utils._report_files import report_ended
 
 
 def main() -> None:
@@ -109,6 +110,9 @@ def main() -> None:
             written = enter(
                 Ledger(params["state_dir"]), [entry], module.check_mode, keep=params["keep"]
             )
+            problem = not module.check_mode and report_ended(params["state_dir"], [entry], written)
+            if problem:
+                module.warn(problem)
     except (LedgerError, LockError, OSError) as error:
         module.fail_json(msg=str(error), exception=error)
     module.exit_json(

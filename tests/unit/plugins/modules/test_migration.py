@@ -13,6 +13,7 @@ import uuid
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import ENVIRONMENT, Ledger
 from ansible_collections.tagadodo.deploy.plugins.modules import migration
 
 APPLIED = '{"migrations": [{"name": "001-users", "applied": true}]}'
@@ -98,6 +99,32 @@ def test_reverting_in_check_mode_tells_what_would_be_reverted(
     refused = run(APPLIED, **given)
     assert refused["msg"].endswith("describe migrations.down")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.engine
+def test_the_report_of_a_release_says_what_became_of_its_migrations_later(
+    run: Run, shell_image: str, tmp_path: pathlib.Path
+) -> None:
+    """It has ended before they are taken back, and its report was written then."""
+    ledger = Ledger(str(tmp_path))
+    applied = {"state": "applied", "applied": ["001-users"], "before": []}
+    ledger.update("backend", "r", {"outcome": "rolled_back", "migrations": applied}, write=True)
+    whole = {"of_services": {"backend": {"release": "r"}}}
+    ledger.update(ENVIRONMENT, "r", whole, write=True)
+    status = ["/bin/sh", "-c", f"echo '{APPLIED}'"]
+    failed = run(
+        APPLIED,
+        image=shell_image,
+        name="backend",
+        state="reverted",
+        names=["001-users"],
+        before=[],
+        state_dir=str(tmp_path),
+        release="r",
+        commands={"status": status, "up": ["u"], "down": ["/bin/sh", "-c", "exit 1"]},
+    )
+    assert failed["failed"]
+    assert "not all taken back" in (tmp_path / "reports/r.html").read_text("utf-8")
 
 
 @pytest.mark.engine

@@ -124,6 +124,36 @@ def test_old_records_go_when_a_release_has_ended(run: Run, tmp_path: pathlib.Pat
     assert ledger.read("backend")[-1]["release"] == "20260301-000000"
 
 
+WHOLE = {
+    "service": "_environment",
+    "release": NAME,
+    "facts": {"by": "amina", "of_services": {"backend": {"release": NAME}}},
+}
+OF_BOTH = [{"service": "backend", "release": NAME, "facts": FACTS}, WHOLE]
+
+
+def test_a_release_that_has_ended_has_a_report(run: Run, tmp_path: pathlib.Path) -> None:
+    run(outcome="running", records=OF_BOTH)
+    assert not (tmp_path / "reports").exists()
+    run(outcome="failed", records=OF_BOTH, reason="never ready", check_mode=True)
+    assert not (tmp_path / "reports").exists()
+    assert "warnings" not in run(outcome="failed", records=OF_BOTH, reason="never ready")
+    page = (tmp_path / f"reports/{NAME}.html").read_text("utf-8")
+    assert "never ready" in page
+    assert NAME in (tmp_path / "reports/index.html").read_text("utf-8")
+
+
+def test_a_report_that_cannot_be_written_changes_no_outcome(
+    run: Run, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "reports").write_text("in the way", "ascii")
+    done = run(outcome="succeeded", records=OF_BOTH)
+    assert (done["changed"], done.get("failed", False)) == (True, False)
+    assert recorded(tmp_path)["outcome"] == "succeeded"
+    (told,) = done["warnings"]
+    assert "no report was written" in str(told)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
