@@ -36,12 +36,12 @@ def joined(parts: t.Iterable[t.Any]) -> Markup:
     return Markup("".join(escaped(part) for part in parts))
 
 
-def tag(name: str, /, *children: t.Any, **attributes: Attribute) -> Markup:
+def tag(name: str, *children: t.Any, **attributes: Attribute) -> Markup:
     """An element.
 
     Args:
-        attributes: ``class_`` and ``aria_label`` become ``class`` and ``aria-label``; None and False leave
-            one out.
+        attributes: ``class_``, ``name_`` and ``aria_label`` become ``class``, ``name`` and ``aria-label``; None and
+            False leave one out.
     """
     told = "".join(
         f' {key.strip("_").replace("_", "-")}="{html.escape(plain(value))}"'

@@ -51,7 +51,8 @@ nav, footer { display: flex; flex-wrap: wrap; gap: .25rem 1rem; justify-content:
   background: color-mix(in srgb, var(--tone) 12%, transparent);
 }
 .badge svg { width: .85em; height: .85em; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
-.outcome { border-top: 4px solid var(--tone); padding-top: 1.1rem; }
+.outcome { position: relative; overflow: hidden; padding-top: 1.5rem; }
+.outcome::before { content: ""; position: absolute; inset: 0 0 auto; height: 4px; background: var(--tone); }
 .outcome > .badge { justify-self: start; font-size: .9375rem; }
 .outcome h1 { font-size: clamp(1.35rem, 1rem + 2.2vw, 2rem); line-height: 1.25; font-weight: 680; letter-spacing: -.01em; display: grid; gap: .1em; }
 :lang(ar) h1 { letter-spacing: 0; line-height: 1.4; }

@@ -74,13 +74,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdicts:
-  description: The verdict on each service, with the numbers it was given by.
+  description: >-
+    The verdict on each service, with the numbers it was given by, when (C(at), in seconds since 1970), and what both slots did in
+    the step until then (C(trend), at most 60 points).
   returned: success
   type: list
   elements: dict
   sample:
-    - {service: backend, step: 10 %, share: 10, seconds: 121.2, kind: pass, cause: "", rule: "",
-       sentence: "green answered 412 requests, 0 failed", numbers: {}, missing: []}
+    - {service: backend, step: 10 %, share: 10, at: 1795389330.5, seconds: 121.2, kind: pass, cause: "", rule: "",
+       sentence: "green answered 412 requests, 0 failed", numbers: {}, missing: [],
+       trend: {at: [1795389330.5], slots: {green: {answers: [412], failed: [0], p50: [0.008], p95: [0.031]}}}}
 problem:
   description: Why the step does not pass, in one line. Empty when it does.
   returned: success

@@ -65,7 +65,7 @@ def test_any_text_can_be_written_to_a_file(text: str) -> None:
         (tag("p", tag("b", "x"), 3), "<p><b>x</b>3</p>"),
         (tag("p", class_="soft", id=None, hidden=False), '<p class="soft"></p>'),
         (tag("p", title='"><script>'), '<p title="&quot;&gt;&lt;script&gt;"></p>'),
-        (tag("meta", name="viewport"), '<meta name="viewport">'),
+        (tag("meta", name_="viewport"), '<meta name="viewport">'),
         (joined(["<", Markup("<br>")]), "&lt;<br>"),
         (escaped("a\x00\x1b[31mb\ud800"), "a\ufffd\ufffd[31mb\ufffd"),
     ],

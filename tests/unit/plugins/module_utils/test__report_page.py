@@ -27,6 +27,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._report_files impo
     report_files,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._report_page import release_page
+from ansible_collections.tagadodo.deploy.plugins.module_utils._report_parts import page_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._report_text import (
     report_json,
     report_markdown,
@@ -300,6 +301,11 @@ def test_a_release_does_not_name_files_elsewhere(name: str) -> None:
     files = report_files(reports_of(records), NOW)
     assert set(files) == {"index.html", "index.json", "index.md"}
     assert json.loads(files["index.json"])["releases"] == []
+
+
+def test_a_link_is_a_path_whatever_a_release_is_called() -> None:
+    assert page_of("javascript:alert(1)") == "./javascript%3Aalert%281%29.html"
+    assert page_of("../x", "md") == "./..%2Fx.md"
 
 
 def test_json_has_what_the_page_says() -> None:
