@@ -32,6 +32,7 @@ CONTROLLER_ONLY = {
     "validate_argument_spec",
     "service_check",
     "release_plan",
+    "release_report",
     "release_status",
     "release_summary",
     # Its looks are remote, one every five seconds of watching; the budget counts what a deploy costs besides.
