@@ -57,7 +57,9 @@ def _taken_back(words: Words, report: Report) -> str:
         return words.say("told_failed_unmet", **_took(words, report))
     until = report.finished if until is None else until
     exposed = max(0.0, (since if until is None else until) - since)
-    told = words.say("told_failed_met", exposed=words.duration(exposed), **_took(words, report))
+    share = max(share for one in report.services for _at, share in one.shares)
+    met = {"share": share, "exposed": words.duration(exposed)}
+    told = words.say("told_failed_met", **met, **_took(words, report))
     return " ".join((told, *_decided(words, report)))
 
 

@@ -216,6 +216,7 @@ def up() -> None:
     heading("Look at it yourself")
     print(f"  {site.admin}   admin@tagadodo.com / {password}")
     print(f"  curl --cacert {site.ca} {site.api}/health")
+    print(f"  /var/lib/{PROJECT}/reports/index.html   what became of each release")
     print("  source .venv/bin/activate    before you type one of the lines above that begin with $")
     print("  ./scripts/demo --down    takes everything down")
     lost = lost_in(report)

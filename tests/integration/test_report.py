@@ -110,7 +110,7 @@ def test_outcome_and_reason_are_the_first_that_is_read(
     assert lines[start + 1] == "backend 1.1.0 → 1.0.0"
     head = "\n".join(lines[start : lines.index("Timeline")])
     assert record["reason"] in head
-    assert "A part of the users met it for" in head
+    assert "Up to 30 % of traffic met it, for " in head
     assert "Amina" in head
     text = "\n".join(lines)
     for part in (

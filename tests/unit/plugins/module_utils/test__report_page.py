@@ -168,7 +168,7 @@ def test_outcome_and_reason_come_first() -> None:
     ]
     order += ["Errors", "Latency", "Gates", "Migrations", "Settings that changed"]
     assert [body.index(part) for part in order] == sorted(body.index(part) for part in order)
-    assert "A part of the users met it for 93 s. Decided at step 25 %" in body
+    assert "Up to 25 % of traffic met it, for 93 s. Decided at step 25 %" in body
 
 
 def test_what_changed_and_what_migrated_is_told() -> None:
