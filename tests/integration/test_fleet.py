@@ -75,8 +75,10 @@ def shut(fleet: Fleet, name: str, *guests: str) -> None:
 @pytest.fixture(scope="module")
 def live(prod: Fleet) -> Fleet:
     """v1.0.0 is live on it."""
+    began = time.monotonic()
     run = prod.play("site", "-e", "version=v1.0.0", **NOTHING_WATCHED)
     assert run.code == 0, run.output
+    entered(f"site.yml from nothing, {time.monotonic() - began:.0f} s", "", "", "", "", "v1.0.0")
     return prod
 
 
@@ -106,9 +108,12 @@ def tabled(what: str, clients: t.Any, fleet: Fleet) -> None:
         kinds[client["kind"] == "websocket"] += client["lost"]
     silence = report["largest_gap"]["seconds"]
     sent = report["totals"]["sent"]
-    row = (what, sent, kinds[False], kinds[True], silence, " ".join(versions(fleet)))
+    entered(what, sent, kinds[False], kinds[True], silence, " ".join(versions(fleet)))
+
+
+def entered(*cells: object) -> None:
     with TABLE.open("a") as table:
-        table.write(f"| {' | '.join(map(str, row))} |\n")
+        table.write(f"| {' | '.join(map(str, cells))} |\n")
 
 
 def test_from_nothing_and_again(live: Fleet) -> None:
