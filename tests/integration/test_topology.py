@@ -4,16 +4,19 @@
 """Hosts by groups alone: the README's example of frontend and backend on hosts of their own, a host that comes, and
 one that goes.
 
-FLEET=all also looks before it leaps, runs again what has changed nothing, and takes a host's instances away.
+FLEET=all also looks before it leaps, runs again what has changed nothing, takes a host's instances away, and has two
+hosts that each are everything.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import re
 import time
 import typing as t
+from dataclasses import dataclass, field
 
 import pytest
 import yaml
@@ -38,10 +41,15 @@ def example() -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", yaml.safe_load(shown))
 
 
-class Split(Fleet):
-    """That inventory, and a host that no group of it has."""
+@dataclass
+class Grouped(Fleet):
+    """Hosts that only groups tell apart.
 
-    described: t.ClassVar[dict[str, t.Any]] = {}
+    Attributes:
+        described: its ``hosts.yml``.
+    """
+
+    described: dict[str, t.Any] = field(default_factory=dict)
 
     def describe(self, **groups: t.Iterable[str]) -> None:
         """Write its ``hosts.yml`` with these groups instead of those it had."""
@@ -64,23 +72,25 @@ class Split(Fleet):
         return run
 
 
-@pytest.fixture(scope="module")
-def split(work: pathlib.Path) -> t.Iterator[Split]:
-    inventory = work / "split"
-    inventory.mkdir()
+@contextlib.contextmanager
+def grouped(
+    name: str, work: pathlib.Path, described: dict[str, t.Any], proxies: t.Sequence[str]
+) -> t.Iterator[Grouped]:
+    """Hosts of an inventory that is like production's but for its groups; nothing is on them yet."""
+    inventory = work / "inventory"
+    inventory.mkdir(parents=True)
     (inventory / "group_vars").symlink_to(ROOT / "inventories/prod/group_vars")
-    fleet = Split(
-        name=f"tdt{os.getpid()}split",
+    fleet = Grouped(
+        name=f"tdt{os.getpid()}{name}",
         registry=REGISTRY,
         work=work,
         inventory=str(inventory),
         api="api.tagadodo.com",
         admin="admin.tagadodo.com",
-        names=("front", "web", GOES, COMES),
-        proxies=("front",),
+        names=tuple(described["all"]["hosts"]),
+        proxies=proxies,
+        described=described,
     )
-    fleet.described.update(example())
-    fleet.described["all"]["hosts"][COMES] = {}
     fleet.describe()
     with tagged(REGISTRY, TAGS):
         try:
@@ -92,7 +102,16 @@ def split(work: pathlib.Path) -> t.Iterator[Split]:
 
 
 @pytest.fixture(scope="module")
-def live(split: Split) -> Split:
+def split(work: pathlib.Path) -> t.Iterator[Grouped]:
+    """The inventory of the README, and a host that no group of it has."""
+    described = example()
+    described["all"]["hosts"][COMES] = {}
+    with grouped("split", work / "split", described, ["front"]) as fleet:
+        yield fleet
+
+
+@pytest.fixture(scope="module")
+def live(split: Grouped) -> Grouped:
     run = split.set_up()
     assert run.code == 0, run.output
     return split
@@ -109,7 +128,7 @@ def listening(fleet: Fleet, host: str) -> set[str]:
     return {one for one in reached if not one.startswith("127.") and not one.endswith(":22")}
 
 
-def test_each_service_is_on_its_host_and_only_what_proxies_need_is_open(live: Split) -> None:
+def test_each_service_is_on_its_host_and_only_what_proxies_need_is_open(live: Grouped) -> None:
     assert [services_on(live, name) for name in ("front", "web", "api")] == [
         {"nginx"},
         {"frontend"},
@@ -122,7 +141,7 @@ def test_each_service_is_on_its_host_and_only_what_proxies_need_is_open(live: Sp
         assert all(one.startswith(f"{live.hosts[name].address}:") for one in opened), opened
 
 
-def test_a_release_of_both_and_the_way_back_lose_nothing(live: Split) -> None:
+def test_a_release_of_both_and_the_way_back_lose_nothing(live: Grouped) -> None:
     live.under_load("deploy", "-e", "version=v1.1.0")
     assert live_version(live) == "v1.1.0"
     live.under_load("rollback")
@@ -136,7 +155,7 @@ def served_by(fleet: Fleet) -> set[str]:
     return set(re.findall(r'"upstream_addr":"([0-9.]+):', lines))
 
 
-def test_a_host_that_comes_serves_what_is_live_before_nginx_leads_there(live: Split) -> None:
+def test_a_host_that_comes_serves_what_is_live_before_nginx_leads_there(live: Grouped) -> None:
     live.describe(app=("web", GOES, COMES), backend=(GOES, COMES))
     if ALL:
         before = {name: state_of(live.hosts[name]) for name in live.names}
@@ -158,7 +177,7 @@ def test_a_host_that_comes_serves_what_is_live_before_nginx_leads_there(live: Sp
         lose_instances(live)
 
 
-def lose_instances(live: Split) -> None:
+def lose_instances(live: Grouped) -> None:
     """A host without its instances: users do not notice, and ``site.yml`` starts them again."""
     live.hosts[COMES].do("sh", "-c", "docker stop $(docker ps --quiet)")
     with load(live) as clients:
@@ -168,10 +187,29 @@ def lose_instances(live: Split) -> None:
     assert services_on(live, COMES) == {"backend"}
 
 
-def test_a_host_that_goes_has_no_traffic_before_it_stops(live: Split) -> None:
+def test_a_host_that_goes_has_no_traffic_before_it_stops(live: Grouped) -> None:
     live.describe(app=("web", COMES), backend=(COMES,), backup=(COMES,), retired=(GOES,))
     live.under_load("site", *LIVE)
     assert live.running_on(GOES) == []
     assert services_on(live, COMES) == {"backend"}
     assert listening(live, GOES) == set()
     assert served_by(live) == {live.hosts[COMES].address}
+
+
+if ALL:
+
+    def test_of_two_hosts_that_are_everything_each_serves_what_runs_beside_it(
+        work: pathlib.Path,
+    ) -> None:
+        both = {name: {"hosts": {"one": None, "two": None}} for name in ("app", "proxy")}
+        described = {"all": {"hosts": {"one": {}, "two": {}}, "children": both}}
+        with grouped("pair", work / "pair", described, ["one", "two"]) as pair:
+            run = pair.set_up()
+            assert run.code == 0, run.output
+            pair.under_load("deploy", "-e", "version=v1.1.0")
+            assert [live_version(pair, port) for port in pair.entrances] == ["v1.1.0"] * 2
+            for name in pair.names:
+                assert services_on(pair, name) == {"nginx", "backend", "frontend"}
+                assert listening(pair, name) == {"0.0.0.0:80", "0.0.0.0:443"}
+            pair.under_load("rollback")
+            assert [live_version(pair, port) for port in pair.entrances] == ["v1.0.0"] * 2
