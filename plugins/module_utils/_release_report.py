@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import typing as t
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import ENVIRONMENT, Record
 from ansible_collections.tagadodo.deploy.plugins.module_utils._timestamp import seconds_of
@@ -173,7 +174,7 @@ class Report:
 
     @property
     def seconds(self) -> t.Optional[float]:
-        """From its intent to its end."""
+        """From its plan to its end."""
         if self.started is None or self.finished is None:
             return None
         return max(0.0, self.finished - self.started)
@@ -245,7 +246,7 @@ def _service(records: Records, name: str, record: Record) -> ServiceReport:
         strategy=str(record.get("strategy", "")),
         reason=str(record.get("reason", "")),
         reasons=tuple(map(str, record.get("reasons", ()))),
-        started=_time(record.get("started_at")),
+        started=_began(record),
         finished=_time(record.get("finished_at")),
         shares=tuple(_shares(record)),
         verdicts=tuple(map(_verdict, record.get("verdicts", ()))),
@@ -255,7 +256,7 @@ def _service(records: Records, name: str, record: Record) -> ServiceReport:
         if before
         else None,
         given_up_by=str(giver.get("by", "")),
-        given_up=_time(giver.get("started_at")),
+        given_up=_began(giver),
         restored=str(record.get("restores", "")),
     )
 
@@ -323,6 +324,17 @@ def _time(text: t.Any) -> t.Optional[float]:
         return seconds_of(text) if text else None
     except (TypeError, ValueError):
         return None
+
+
+def _began(record: Record) -> t.Optional[float]:
+    """When it was planned, which its name begins with. Its intent may be recorded as late as traffic is shifted."""
+    recorded = _time(record.get("started_at"))
+    try:
+        named = datetime.strptime(str(record.get("release", ""))[:15], "%Y%m%d-%H%M%S")
+    except ValueError:
+        return recorded
+    planned = named.replace(tzinfo=timezone.utc).timestamp()
+    return planned if recorded is None else min(planned, recorded)
 
 
 def _changes(before: Data, after: Data) -> t.Tuple[Change, ...]:

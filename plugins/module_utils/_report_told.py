@@ -81,10 +81,9 @@ def _rolled_back(words: Words, report: Report) -> str:
 
 
 def events_of(words: Words, report: Report) -> t.List[Event]:
-    """What happened, oldest first."""
-    events = [event for one in report.services for event in _events(words, one)]
-    if report.started is not None:
-        events.append(Event(report.started, words.say("event_began")))
+    """What happened, oldest first. Records are to the second: of what is in the same one, the plan is first, the end last."""
+    began = [] if report.started is None else [Event(report.started, words.say("event_began"))]
+    events = began + [event for one in report.services for event in _events(words, one)]
     if report.finished is not None and report.outcome != RUNNING:
         # What became of it later has a time of its own.
         state = SUCCEEDED if report.outcome == ROLLED_BACK else state_of(report)

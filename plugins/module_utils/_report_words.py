@@ -51,7 +51,7 @@ EN: t.Dict[str, str] = {
     "image": "Image",
     # timeline
     "timeline": "Timeline",
-    "event_began": "Intent recorded",
+    "event_began": "Planned",
     "event_share": "{service}: {share} % of traffic to {version}",
     "event_back": "{service}: all traffic back, away from {version}",
     "event_verdict": "{service}, step {step}: {kind}",
@@ -188,7 +188,7 @@ AR: t.Dict[str, str] = {
     "slot": "الخانة: {name}",
     "image": "الصورة",
     "timeline": "التسلسل الزمني",
-    "event_began": "سُجِّلت نية الإصدار",
+    "event_began": "وُضِعت الخطة",
     "event_share": "{service}: توجيه {share} % من الزيارات إلى {version}",
     "event_back": "{service}: أُعيدت كل الزيارات بعيدًا عن {version}",
     "event_verdict": "{service}، الخطوة {step}: {kind}",

@@ -147,6 +147,15 @@ def test_errors_and_latency_of_both_slots_are_drawn_over_time(
     assert all("L" in path for _kind, path in drawn[1:])
 
 
+def test_a_rollback_took_time_from_when_it_was_asked_for(
+    pages: dict[str, pathlib.Path], released: Stack
+) -> None:
+    known = json.loads(pages["rollback"].with_suffix(".json").read_text())
+    assert known["seconds"] > 0
+    assert known["exposed_from"] > known["started"]
+    assert "<svg viewBox" in pages["rollback"].read_text().partition('class="plot"')[2]
+
+
 def test_arabic_is_written_from_right_to_left(
     seen: dict[tuple[str, int, bool], Opened],
 ) -> None:

@@ -80,6 +80,29 @@ def test_who_rolled_a_release_back_and_when() -> None:
     assert (given_up.given_up_by, given_up.given_up) == ("basma", (FIRST + 2 * DAY).timestamp())
 
 
+@pytest.mark.parametrize(
+    ("name", "recorded", "expected"),
+    [
+        (
+            "20261102-090000",
+            "2026-11-02T09:00:04Z",
+            0,
+        ),  # a rollback records its intent as it shifts traffic
+        ("20261102-090000-1.1.0", "2026-11-02T09:00:04Z", 0),
+        ("20261102-090009", "2026-11-02T09:00:04Z", 4),  # the controller's clock is ahead
+        ("first", "2026-11-02T09:00:04Z", 4),
+        ("20261102-090000", None, 0),
+    ],
+)
+def test_a_release_began_when_it_was_planned(
+    name: str, recorded: t.Optional[str], expected: float
+) -> None:
+    record = {"release": name, "service": "backend", "outcome": "succeeded", "started_at": recorded}
+    whole = {"release": name, "of_services": {"backend": {"release": name}}}
+    (report,) = reports_of({"backend": [record], ENVIRONMENT: [whole]})
+    assert report.started == FIRST.timestamp() + expected
+
+
 def test_settings_are_compared_with_those_of_the_release_before() -> None:
     history = History()
     history.release(

@@ -32,6 +32,8 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._report_text impor
     report_json,
     report_markdown,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._report_told import events_of
+from ansible_collections.tagadodo.deploy.plugins.module_utils._report_words import Words
 
 NOW = (FIRST + timedelta(days=14)).timestamp()
 LANGUAGES = ("en", "ar")
@@ -169,6 +171,19 @@ def test_outcome_and_reason_come_first() -> None:
     order += ["Errors", "Latency", "Gates", "Migrations", "Settings that changed"]
     assert [body.index(part) for part in order] == sorted(body.index(part) for part in order)
     assert "Up to 25 % of traffic met it, for 93 s. Decided at step 25 %" in body
+
+
+def test_what_was_in_one_second_is_told_in_its_order() -> None:
+    """A rollback on one host plans, shifts and ends within one."""
+    history = History()
+    history.release("1.0.0", FIRST)
+    history.release("1.1.0", FIRST + timedelta(days=1), seconds=0, shares=((0, 100),))
+    events = events_of(Words(), reports_of(history.records)[0])
+    assert [one.text for one in events] == [
+        "Planned",
+        "backend: 100 % of traffic to 1.1.0",
+        "Ended: Succeeded",
+    ]
 
 
 def test_what_changed_and_what_migrated_is_told() -> None:
