@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Taga Dodo deploy contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Servers that answer as a test says; for tests marked so, this machine's engine and an image that needs no registry."""
+"""Servers that answer as a test says, and no hurry; for tests marked so, this machine's engine and an image that needs no registry."""
 
 from __future__ import annotations
 
@@ -16,8 +16,13 @@ import typing as t
 import uuid
 
 import pytest
+from hypothesis import settings
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
+
+# An example takes as long as it takes: the machine may be busy, and some write real files.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 Serve = t.Callable[[t.Type[http.server.BaseHTTPRequestHandler]], str]
 

@@ -260,7 +260,7 @@ Requests = st.lists(
 
 
 @given(requests=Requests, cuts=st.lists(st.integers(0, 20000), max_size=8))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_any_split_of_the_bytes_into_looks_gives_the_same_sums(
     tmp_path_factory: pytest.TempPathFactory,
     requests: t.List[t.Dict[str, t.Any]],

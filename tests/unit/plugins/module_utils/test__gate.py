@@ -765,7 +765,7 @@ def test_what_a_step_needs_is_what_it_waits_for() -> None:
 
 # --- what holds for all rounds ---
 
-for_all = settings(max_examples=40, deadline=None)
+for_all = settings(max_examples=40)
 
 counts = st.builds(users, good=st.integers(0, 60), bad=st.integers(0, 8), clients=st.integers(1, 9))
 clean = st.builds(users, good=st.integers(0, 60))

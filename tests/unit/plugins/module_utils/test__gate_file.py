@@ -78,7 +78,7 @@ def test_what_was_not_finished_is_cut_off(gate: GateFile, rest: bytes) -> None:
     keep=st.integers(0, 3000),
     block=st.integers(1, 400),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_cut_anywhere_the_whole_looks_before_are_left(
     tmp_path_factory: pytest.TempPathFactory, paddings: t.List[int], keep: int, block: int
 ) -> None:

@@ -334,7 +334,7 @@ def test_backwards_through_renamed_files(log: Log) -> None:
     first=st.integers(0, 700),
     block=st.integers(1, 100),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_backwards_gives_the_last_whole_lines(
     tmp_path_factory: pytest.TempPathFactory, lines: t.List[str], first: int, block: int
 ) -> None:
@@ -352,7 +352,7 @@ def test_backwards_gives_the_last_whole_lines(
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_sequence_of_writes_rotations_and_looks_gives_every_line_once(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

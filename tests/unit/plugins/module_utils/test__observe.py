@@ -247,7 +247,7 @@ def test_time_that_goes_back_is_no_time(host: Host) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_gates_that_crash_and_begin_again_count_every_request_once(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

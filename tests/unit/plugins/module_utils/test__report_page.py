@@ -270,7 +270,7 @@ def _item(draw: t.Callable[[], str]) -> t.Dict[str, str]:
     return {key: draw() for key in ("name", "state", "evidence", "by", "at")}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data(), st.sampled_from(LANGUAGES))
 def test_whatever_a_ledger_holds_is_text_in_its_pages(data: st.DataObject, language: str) -> None:
     history = hostile_history(lambda: data.draw(ANY), language)

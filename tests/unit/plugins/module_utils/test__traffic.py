@@ -230,7 +230,7 @@ SPLITS = st.builds(
 )
 
 
-@settings(max_examples=20, deadline=None)  # each example writes real files
+@settings(max_examples=20)  # each example writes real files
 @given(st.lists(SPLITS, min_size=1, max_size=5))
 def test_after_any_row_of_shifts_the_files_hold_the_last_split_and_no_leftovers(
     splits: t.List[Split],

@@ -34,16 +34,26 @@ Answer = t.Dict[str, t.Any]
 RunModule = t.Callable[..., Answer]
 
 
-@pytest.fixture
-def run_module(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> RunModule:
-    """Run a module's ``main``; what it answers without its invocation."""
-    # Other tests of this process may be a controller's, where warnings are shown and not returned.
+@pytest.fixture(autouse=True)
+def process(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[], None]:
+    """Modules warn as in a process of their own, whatever other tests have imported; called, as in another one."""
+    # A controller shows warnings, and does not return them.
     monkeypatch.setattr(_internal, "is_controller", False)
+
+    def begin() -> None:
+        monkeypatch.setattr(warnings, "_global_warnings", {})
+
+    begin()
+    return begin
+
+
+@pytest.fixture
+def run_module(capsys: pytest.CaptureFixture[str], process: t.Callable[[], None]) -> RunModule:
+    """Run a module's ``main``; what it answers without its invocation."""
 
     def run(module: ModuleType, check_mode: bool = False, **arguments: t.Any) -> Answer:
         given = {**arguments, "_ansible_check_mode": check_mode, "_ansible_diff": True}
-        # As in a process of its own, in which no other module has warned.
-        monkeypatch.setattr(warnings, "_global_warnings", {})
+        process()
         with patch_module_args(given), pytest.raises(SystemExit):
             module.main()
         answer = dict(json.loads(capsys.readouterr().out))
