@@ -8,22 +8,21 @@ import pathlib
 import socket
 import ssl
 import subprocess
-import time
 import typing as t
 import urllib.request
 from dataclasses import dataclass, field
 
+from server import Server
 from stack import free_port
 
 VALID = 90 * 86400  # seconds a certificate is good for
-WAIT = 20  # seconds until it answers
 
 
 @dataclass
-class Authority:
-    """
+class Authority(Server):
+    """It, and a resolver for it.
+
     Args:
-        work: directory for its files.
         address: where it listens.
         names: the address that every name leads to.
         resolver: ``address:port`` that knows the names instead, and what was put into the DNS for a challenge.
@@ -31,7 +30,6 @@ class Authority:
         accounts: credentials without which nobody gets an account: secret by name.
     """
 
-    work: pathlib.Path
     http_port: int
     accounts: t.Mapping[str, str] = field(default_factory=dict)
     address: str = "127.0.0.1"
@@ -41,7 +39,6 @@ class Authority:
     management: int = field(default_factory=free_port)
     dns: int = field(default_factory=free_port)
     dns_management: int = field(default_factory=free_port)
-    _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def directory(self) -> str:
@@ -86,20 +83,7 @@ class Authority:
             PEBBLE_WFE_NONCEREJECT="0",
             PEBBLE_AUTHZREUSE="0",  # every certificate asks for its challenges
         )
-        deadline = time.monotonic() + WAIT
-        while not self._answers():
-            assert time.monotonic() < deadline, (self.work / "pebble.log").read_text()
-            time.sleep(0.1)
-
-    def stop(self) -> None:
-        for process in self._running:
-            process.terminate()
-            process.wait(timeout=10)
-        self._running.clear()
-
-    @property
-    def pids(self) -> list[int]:
-        return [process.pid for process in self._running]
+        self._wait("pebble")
 
     def root(self) -> str:
         """Who vouches for what it issues, as PEM."""
@@ -115,18 +99,6 @@ class Authority:
         with contextlib.suppress(OSError):
             return bool(self.root())
         return False
-
-    def _run(self, *command: str, **environment: str) -> None:
-        with (self.work / f"{command[0]}.log").open("ab") as log:
-            self._running.append(
-                subprocess.Popen(
-                    command,
-                    env={"PATH": "/usr/local/bin:/usr/bin:/bin", **environment},
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                )
-            )
 
     def _make_server_certificate(self) -> None:
         subprocess.run(

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import typing as t
 from dataclasses import dataclass, field
@@ -216,6 +217,22 @@ class Stack:
             else:
                 raise AssertionError(f"{seen!r} was never printed:\n{printed}")
         return printed
+
+    def play_and(
+        self, act: t.Callable[[], object], seen: str, playbook: str, *arguments: str, **extra: t.Any
+    ) -> Run:
+        """Type it, and do something beside it as soon as it prints ``seen``, which it has to."""
+        printed = ""
+        acting: threading.Thread | None = None
+        with self.started(playbook, *arguments, **extra) as process:
+            for line in t.cast(t.IO[str], process.stdout):
+                printed += line
+                if acting is None and seen in line:
+                    acting = threading.Thread(target=act)
+                    acting.start()
+        assert acting is not None, printed
+        acting.join()
+        return self.ended(process.returncode, playbook, printed)
 
     def ask(self, module: str, **arguments: t.Any) -> str:
         """Run one module by hand (``ansible dev -m …``) and return what it printed."""

@@ -13,7 +13,6 @@ import http.client
 import os
 import pathlib
 import socket
-import threading
 import time
 import typing as t
 
@@ -257,18 +256,7 @@ def test_no_release_begins_while_a_certificate_is_about_to_end(live: Fleet) -> N
 
 def broken(fleet: Fleet, version: str, seen: str, act: t.Callable[[], object]) -> Run:
     """Release by canary, and do something as soon as the run prints ``seen``."""
-    printed = ""
-    acting: threading.Thread | None = None
-    asked = ("-e", f"version={version}")
-    with fleet.started("deploy", *asked, **settings("canary")) as process:
-        for line in t.cast(t.IO[str], process.stdout):
-            printed += line
-            if acting is None and seen in line:
-                acting = threading.Thread(target=act)
-                acting.start()
-    assert acting is not None, printed
-    acting.join()
-    return fleet.ended(process.returncode, "deploy", printed)
+    return fleet.play_and(act, seen, "deploy", "-e", f"version={version}", **settings("canary"))
 
 
 def settled(fleet: Fleet, gone: str) -> None:

@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import base64
-import pathlib
 import secrets
 import socket
-import subprocess
-import time
 from dataclasses import dataclass, field
 
+from server import Server
 from stack import free_port
 
 KEY_NAME = "deploy-key"
@@ -45,23 +43,20 @@ $TTL 5
 ns A 127.0.0.1
 {names}
 """
-WAIT = 20  # seconds until it answers
 
 
 @dataclass
-class Zone:
-    """
+class Zone(Server):
+    """The server of one.
+
     Args:
-        work: directory for its files.
         names: below the domain, which lead to this machine.
     """
 
-    work: pathlib.Path
     names: tuple[str, ...]
     domain: str = "localhost"
     port: int = field(default_factory=free_port)
     secret: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(32)).decode())
-    _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def credentials(self) -> str:
@@ -90,21 +85,8 @@ class Zone:
         )
         records = "\n".join(f"{name} A 127.0.0.1" for name in self.names)
         (self.work / "zone").write_text(RECORDS.format(domain=self.domain, names=records))
-        said = (self.work / "said.log").open("ab")
-        command = ["/usr/sbin/knotd", "--config", str(config)]
-        self._running.append(
-            subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-        )
-        deadline = time.monotonic() + WAIT
-        while not self._answers():
-            assert time.monotonic() < deadline, (self.work / "said.log").read_text()
-            time.sleep(0.1)
-
-    def stop(self) -> None:
-        for process in self._running:
-            process.terminate()
-            process.wait(timeout=10)
-        self._running.clear()
+        self._run("knotd", "--config", str(config))
+        self._wait("knotd")
 
     def _answers(self) -> bool:
         with socket.socket() as probe:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 import typing as t
 
 from clients import live_version
@@ -55,7 +54,10 @@ def one_decision(fleet: Growing) -> list[str]:
     kill = functools.partial(fleet.hosts[ill].do, "docker", "kill", f"tagadodo-backend-{slot}-1")
     services = {"backend": {**fleet.extra["services"]["backend"], **_WATCHED}}
     with TrafficThread(fleet.load(_FOREVER)) as clients:
-        run = _play_and_act(fleet, kill, services)
+        typed = ("deploy", "-e", f"version={NEW}")
+        run = fleet.play_and(kill, _HALF, *typed, services=services)
+    if run.code == 0:
+        raise CommandFailed("a release that one host fails", run.output)
     totals = clients.report["totals"]
     with_both = sum(len(fleet.running_on(name)) > 1 for name in fleet.app)
     there = "as before" if fleet.share(PROXY) == share else "NOT as before"
@@ -64,21 +66,6 @@ def one_decision(fleet: Growing) -> list[str]:
         f"{totals['lost'] + totals['wrong']} of {totals['sent']} requests lost; users get"
         f" {live_version(fleet)}, shares are {there}, {with_both} hosts still run the new version",
     ]
-
-
-def _play_and_act(fleet: Growing, act: t.Callable[[], object], services: t.Any) -> Run:
-    printed, acting = "", None
-    with fleet.started("deploy", "-e", f"version={NEW}", services=services) as process:
-        for line in t.cast(t.IO[str], process.stdout):
-            printed += line
-            if acting is None and _HALF in line:
-                acting = threading.Thread(target=act)
-                acting.start()
-    run = fleet.ended(process.returncode, "deploy", printed)
-    if acting is None or run.code == 0:
-        raise CommandFailed("a release that one host fails", printed)
-    acting.join()
-    return run
 
 
 def _play(fleet: Growing, playbook: str, version: str = "") -> Run:
