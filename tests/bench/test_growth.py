@@ -59,6 +59,7 @@ def test_the_page_has_a_table_and_a_cost_for_each_kind_of_hosts() -> None:
     assert "| 1 | deploy.yml | 2 | 3.0 (2.0-4.0) | 1.0 | 100 | 0.0 | 4 | 1 of 10 |" in page
     assert "a further host costs 1.00 s, with 2.00 s of the controller's" in page
     assert "Bottleneck: the controller's processors." in page
+    assert "for 11 hosts, 2 of the controller need 10 s at least." in page
     assert "Longest steps of 11: Start 9.0 s, Plan 1.0 s, Sum up 0.5 s." in page
     assert (
         page.index("### Light hosts")

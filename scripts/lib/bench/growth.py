@@ -138,7 +138,8 @@ def _costs(points: t.Sequence[Point], cores: int) -> list[str]:
         found.append(
             f"- {operation}: a further host costs {cost.wall:.2f} s, with {cost.controller:.2f} s of the"
             f" controller's processors and {cost.rest:.2f} s of the hosts'. Bottleneck:"
-            f" {cost.bottleneck(cores)}.{_slowest(most)}"
+            f" {cost.bottleneck(cores)}. With processors of their own for {most.hosts} hosts, {cores} of"
+            f" the controller need {most.controller / cores:.0f} s at least.{_slowest(most)}"
         )
     return found
 
