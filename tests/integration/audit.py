@@ -55,8 +55,8 @@ def sslyze(port: int, name: str, ca_file: pathlib.Path) -> str:
     return done.stdout
 
 
-def testssl(port: int, name: str, ca_file: pathlib.Path, *checks: str) -> dict[str, str]:
-    """What testssl.sh finds above its levels OK and INFO.
+def scan(port: int, name: str, ca_file: pathlib.Path, *checks: str) -> dict[str, str]:
+    """What testssl.sh finds above its levels OK and INFO. Where it could not connect it scans once more.
 
     Args:
         checks: options that choose what it looks at.
@@ -64,6 +64,13 @@ def testssl(port: int, name: str, ca_file: pathlib.Path, *checks: str) -> dict[s
     Returns:
         its words by the finding's name.
     """
+    found = _scan(port, name, ca_file, *checks)
+    if any("connect problem" in finding for finding in found.values()):
+        found = _scan(port, name, ca_file, *checks)
+    return found
+
+
+def _scan(port: int, name: str, ca_file: pathlib.Path, *checks: str) -> dict[str, str]:
     REPORTS.mkdir(parents=True, exist_ok=True)
     path = REPORTS / f"testssl-{name}.json"
     path.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import threading
 import typing as t
 
 import pytest
-from audit import drheader, sslyze, testssl
+from audit import drheader, scan, sslyze
 from authority import Authority, served
 from clients import Connection, load, lost_requests
 from described import QUICK, services_with
@@ -86,7 +86,7 @@ TLS_FINDINGS = {
 def test_a_second_scanner_finds_nothing_weak_in_tls(certified: Stack) -> None:
     """Protocols, ciphers, key exchange, certificate, headers, and each attack that has a name."""
     checks = ("-p", "-s", "-f", "-S", "-h", "-U")
-    found = testssl(certified.https_port, "api.localhost", certified.ca_file, *checks)
+    found = scan(certified.https_port, "api.localhost", certified.ca_file, *checks)
     assert found == TLS_FINDINGS
 
 
