@@ -26,8 +26,10 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         plan = self._task.args["plan"]
         lines = summary(
-            plan["services"], self._task.args["verdicts"], time.time() - float(plan["began"])
+            plan["services"],
+            self._task.args.get("verdicts", []),
+            time.time() - float(plan["began"]),
         )
         for line in lines:
             Display().display(line)
-        return {**result, "changed": False, "lines": lines}
+        return {**result, "changed": False, "lines": lines, "release": plan["release"]}

@@ -50,4 +50,9 @@ lines:
   returned: success
   type: list
   elements: str
+release:
+  description: The release that has succeeded.
+  returned: success
+  type: str
+  sample: 20261122-231530
 """

@@ -13,6 +13,7 @@ import pytest
 from browser import Browser, Opened, browser
 from clients import load
 from described import services_with
+from hook import Hook, hook
 from stack import ROOT, Run, Stack
 
 PHONE, DESK = 390, 1100
@@ -29,9 +30,17 @@ def deploy(stack: Stack, version: str, *arguments: str, **env: t.Any) -> Run:
 
 
 @pytest.fixture(scope="module")
-def released(stack: Stack) -> Stack:
+def told() -> t.Iterator[Hook]:
+    """What a program hears of them."""
+    with hook() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def released(stack: Stack, told: Hook) -> Stack:
     """1.1.0 went live, 1.0.0 with errors was taken back, and then 1.1.0 was rolled back, in Arabic."""
     stack.extra["deploy_report_dir"] = str(stack.work / "here")
+    stack.extra["deploy_notices"] = {"webhook": {"url": told.url}}
     with load(stack):
         time.sleep(3)
         good = deploy(stack, "1.1.0", "-e", f"committed_at={COMMITTED}")
@@ -240,3 +249,46 @@ def test_a_report_that_cannot_be_written_is_a_warning(released: Stack) -> None:
     assert run.code == 0, run.output
     assert "no report was written" in run.output
     assert released.records("backend")[-1]["outcome"] == "succeeded"
+
+
+def test_a_program_was_told_of_each(released: Stack, told: Hook) -> None:
+    events = [one["event"] for one in told.told[:6]]
+    assert events == ["started", "succeeded", "started", "failed", "started", "rolled_back"]
+    good, bad, back = told.told[1], told.told[3], told.told[5]
+    assert good["services"] == {"backend": {"from": "1.0.0", "to": "1.1.0"}}
+    assert (good["by"], good["release"]) == ("Amina", released.records("backend")[-3]["release"])
+    assert "The release was taken back; users get what was live before" in bad["reason"]
+    assert (back["by"], back["kind"], back["reason"]) == ("Basma", "rollback", "")
+
+
+def test_what_is_refused_is_told_and_what_has_nothing_to_do_is_not(
+    released: Stack, told: Hook
+) -> None:
+    before = len(told.told)
+    live = released.records("backend")[-1]["version"]
+    unchanged = released.play("deploy", "-e", f"version={live}", "-e", "service=backend")
+    assert unchanged.code == 0, unchanged.output
+    check = released.play("deploy", "-e", "version=9.9.9", "--check")
+    refused = released.play("deploy", "-e", "version=9.9.9", "-e", "service=backend")
+    assert (check.code, refused.code) == (2, 2)
+    (one,) = told.told[before:]
+    assert one["event"] == "refused"
+    assert one["reason"] in refused.reason
+
+
+def test_people_who_cannot_be_told_are_a_warning(released: Stack) -> None:
+    nobody = {
+        "webhook": {"url": "http://127.0.0.1:1/"},
+        "slack": {"token": "T/B/hush-hush", "domain": "127.0.0.1:1"},
+    }
+    run = released.play(
+        "deploy", "-e", "version=9.9.9", "-e", "service=backend", deploy_notices=nobody
+    )
+    assert run.code == 2
+    assert "9.9.9" in run.reason
+    told = run.output.replace("\n", " ")
+    assert "nobody was told by webhook" in told
+    assert "nobody was told by slack" in told
+    assert "hush-hush" not in told
+    mistyped = released.play("deploy", "-e", "version=1.1.0", deploy_notices={"slak": {}})
+    assert "slak" in mistyped.reason

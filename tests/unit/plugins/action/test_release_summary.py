@@ -28,6 +28,7 @@ def answer(play: t.Any) -> t.Any:
     plan = {
         "services": {"backend": BACKEND, "frontend": {**BACKEND, "action": "keep"}},
         "began": time.time() - 300,
+        "release": "20261122-231530",
     }
     task = {"tagadodo.deploy.release_summary": {"plan": plan, "verdicts": VERDICTS}}
     return play({"Sum up": task}, {"judged": "nothing failed"})["Sum up"]
