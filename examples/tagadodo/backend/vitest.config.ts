@@ -7,5 +7,6 @@ export default defineConfig({
     maxWorkers: 4,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    coverage: { include: ['src/**'], reporter: ['text-summary', 'lcov'] },
   },
 });

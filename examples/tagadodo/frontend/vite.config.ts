@@ -9,5 +9,8 @@ const api = {
 
 export default defineConfig({
   server: { proxy: { '/api': api } },
-  test: { environment: 'happy-dom' },
+  test: {
+    environment: 'happy-dom',
+    coverage: { include: ['src/**'], reporter: ['text-summary', 'lcov'] },
+  },
 });
