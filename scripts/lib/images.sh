@@ -56,13 +56,13 @@ build_app_part() {
     run_logged push docker push --quiet "$image"
 }
 
-# build_app_context PART COMMAND...: runs it with the sources, and the machine's CA bundle if it names one.
+# build_app_context PART COMMAND...: runs it with the sources (of APP_SOURCES), and the machine's CA bundle if it names one.
 build_app_context() {
     local part=$1 authority=${NODE_EXTRA_CA_CERTS:-${SSL_CERT_FILE:-}} context
     shift
     context=$(mktemp -d "$BUILD/app.XXXXXX")
     # An engine without BuildKit runs every stage: that of the tests too, which only they need (KEEP_TESTS).
-    tar -C "$ROOT/examples/tagadodo/$part" --exclude ./node_modules --exclude ./dist -c . | tar -C "$context" -x
+    tar -C "${APP_SOURCES:-$ROOT/examples/tagadodo}/$part" --exclude ./node_modules --exclude ./dist -c . | tar -C "$context" -x
     [[ -n ${KEEP_TESTS:-} ]] || sed -i '/ AS test$/,/^$/d' "$context/Dockerfile"
     if [[ -n $authority ]]; then cp "$authority" "$context/ca.pem"; fi
     local failed=0

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Somebody who is told: an address of this machine that takes what is posted there."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import threading
+import typing as t
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Webhook:
+    """As Slack's: JSON with a ``text``. ``status`` is what it answers."""
+
+    url: str = ""
+    status: int = 200
+    bodies: list[dict[str, t.Any]] = field(default_factory=list)
+
+    @property
+    def texts(self) -> list[str]:
+        return [body["text"] for body in self.bodies]
+
+
+@contextlib.contextmanager
+def listening() -> t.Iterator[Webhook]:
+    webhook = Webhook()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            webhook.bodies.append(json.loads(body))
+            self.send_response(webhook.status)
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_arguments: object) -> None:
+            """Nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    webhook.url = f"http://127.0.0.1:{server.server_port}/services/T0/B0/s3cret"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield webhook
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
