@@ -97,7 +97,6 @@ def _contains(where: t.Any, what: t.Any) -> bool:
 FUNCTIONS: dict[str, t.Callable[..., t.Any]] = {
     "contains": _contains,
     "startsWith": lambda text, start: shown(text).lower().startswith(shown(start).lower()),
-    "format": lambda text, *values: shown(text).format(*map(shown, values)),
 }
 
 

@@ -19,6 +19,7 @@ docker/build-push-action                the engine builds and pushes; without SB
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import re
@@ -196,7 +197,9 @@ class StandIns:
 
     def remove_images(self) -> None:
         for image in self.images:
-            docker.from_env().images.remove(image, force=True)
+            # One that a later push has given its name to another is gone with that.
+            with contextlib.suppress(docker.errors.ImageNotFound):
+                docker.from_env().images.remove(image, force=True)
 
 
 def copy_project(target: pathlib.Path) -> None:

@@ -38,7 +38,6 @@ CONTEXT = {
         ("'it''s'", "it's"),
         ("job.services.mongo.ports['27017']", 32768),
         ("job.services.redis.ports['6379']", None),
-        ("format('{0}-{1}', 'a', 1)", "a-1"),
         ("null == 0", True),
         ("'1' == 1", True),
         ("'a' == 1", False),
