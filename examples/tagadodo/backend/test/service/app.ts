@@ -104,8 +104,8 @@ type Answer = {
   body: any;
 };
 
-/** Asks again until the answer is truthy. */
-export async function eventually<T>(ask: () => T | Promise<T>, seconds = 10): Promise<T> {
+/** Asks again until the answer is truthy. Where a machine is busy, an application takes 15 s to start. */
+export async function eventually<T>(ask: () => T | Promise<T>, seconds = 30): Promise<T> {
   const deadline = performance.now() + seconds * 1_000;
   for (;;) {
     const answer = await ask();
