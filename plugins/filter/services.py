@@ -130,9 +130,16 @@ def service_places(
         raise AnsibleFilterError(str(error)) from error
 
 
-def failure_reason(variables: t.Iterable[t.Mapping[str, t.Any]], lost: t.Sequence[str] = ()) -> str:
+def failure_reason(
+    variables: t.Iterable[t.Mapping[str, t.Any]],
+    lost: t.Sequence[str] = (),
+    registered: t.Sequence[str] = (),
+) -> str:
     """Why the hosts of a play failed, in one line: the first message that says something, or who was lost."""
-    results = [one["ansible_failed_result"] for one in variables if "ansible_failed_result" in one]
+    known = list(variables)
+    results = [one["ansible_failed_result"] for one in known if "ansible_failed_result" in one]
+    kept = [one[name] for name in registered for one in known if name in one]
+    results += [one for one in kept if one.get("failed") or one.get("unreachable")]
     nobody = f"{', '.join(lost)} cannot be reached" if lost else "a host was lost"
     return next((reason for result in results for reason in _reasons(result)), nobody)
 

@@ -131,7 +131,7 @@ def application(work: pathlib.Path) -> t.Iterator[Application]:
         name=f"tdt{os.getpid()}pipe",
         registry=REGISTRY,
         work=work,
-        inventory="staging",
+        inventory="inventories/staging",
         api="staging-api.tagadodo.com",
         admin="staging-admin.tagadodo.com",
         names=("staging",),

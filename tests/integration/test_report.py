@@ -13,8 +13,8 @@ import pytest
 from browser import Browser, Opened, browser
 from clients import load
 from described import services_with
-from hook import Hook, hook
 from stack import ROOT, Run, Stack
+from webhook import Webhook, listening
 
 PHONE, DESK = 390, 1100
 LIGHT, DARK = "rgb(246, 246, 243)", "rgb(20, 21, 23)"
@@ -30,14 +30,14 @@ def deploy(stack: Stack, version: str, *arguments: str, **env: t.Any) -> Run:
 
 
 @pytest.fixture(scope="module")
-def told() -> t.Iterator[Hook]:
+def told() -> t.Iterator[Webhook]:
     """What a program hears of them."""
-    with hook() as listening:
-        yield listening
+    with listening() as webhook:
+        yield webhook
 
 
 @pytest.fixture(scope="module")
-def released(stack: Stack, told: Hook) -> Stack:
+def released(stack: Stack, told: Webhook) -> Stack:
     """1.1.0 went live, 1.0.0 with errors was taken back, and then 1.1.0 was rolled back, in Arabic."""
     stack.extra["deploy_report_dir"] = str(stack.work / "here")
     stack.extra["deploy_notices"] = {"webhook": {"url": told.url}}
@@ -251,10 +251,10 @@ def test_a_report_that_cannot_be_written_is_a_warning(released: Stack) -> None:
     assert released.records("backend")[-1]["outcome"] == "succeeded"
 
 
-def test_a_program_was_told_of_each(released: Stack, told: Hook) -> None:
-    events = [one["event"] for one in told.told[:6]]
+def test_a_program_was_told_of_each(released: Stack, told: Webhook) -> None:
+    events = [one["event"] for one in told.bodies[:6]]
     assert events == ["started", "succeeded", "started", "failed", "started", "rolled_back"]
-    good, bad, back = told.told[1], told.told[3], told.told[5]
+    good, bad, back = told.bodies[1], told.bodies[3], told.bodies[5]
     assert good["services"] == {"backend": {"from": "1.0.0", "to": "1.1.0"}}
     assert (good["by"], good["release"]) == ("Amina", released.records("backend")[-3]["release"])
     assert "The release was taken back; users get what was live before" in bad["reason"]
@@ -262,16 +262,16 @@ def test_a_program_was_told_of_each(released: Stack, told: Hook) -> None:
 
 
 def test_what_is_refused_is_told_and_what_has_nothing_to_do_is_not(
-    released: Stack, told: Hook
+    released: Stack, told: Webhook
 ) -> None:
-    before = len(told.told)
+    before = len(told.bodies)
     live = released.records("backend")[-1]["version"]
     unchanged = released.play("deploy", "-e", f"version={live}", "-e", "service=backend")
     assert unchanged.code == 0, unchanged.output
     check = released.play("deploy", "-e", "version=9.9.9", "--check")
     refused = released.play("deploy", "-e", "version=9.9.9", "-e", "service=backend")
     assert (check.code, refused.code) == (2, 2)
-    (one,) = told.told[before:]
+    (one,) = told.bodies[before:]
     assert one["event"] == "refused"
     assert one["reason"] in refused.reason
 

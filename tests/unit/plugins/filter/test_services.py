@@ -117,4 +117,10 @@ def test_the_reason_of_a_failed_loop_is_that_of_its_item() -> None:
     assert failure_reason(hosts) == "no database"
     assert failure_reason([{"ansible_failed_result": {"msg": "no disk"}}]) == "no disk"
     assert failure_reason([{}]) == "a host was lost"
+    kept = [{"plan": {"msg": "fine"}}, {"plan": {"failed": True, "msg": "no image"}}]
+    assert failure_reason(kept, registered=["host", "plan"]) == "no image"
+    assert (
+        failure_reason([{"plan": {"unreachable": True, "msg": "no way"}}], ["web1"], ["plan"])
+        == "no way"
+    )
     assert failure_reason([{}], ["app3", "app4"]) == "app3, app4 cannot be reached"
