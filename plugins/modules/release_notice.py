@@ -14,7 +14,7 @@ short_description: Tell people of a release
 description:
   - Tells that a release or rollback begins, or how it has ended, by Slack, a webhook and mail.
   - What cannot be told is a warning. No release fails for it.
-  - Takes the modules M(community.general.slack), M(ansible.builtin.uri) and M(community.general.mail) on the host that the
+  - Takes the modules C(community.general.slack), M(ansible.builtin.uri) and C(community.general.mail) on the host that the
     task is delegated to, for up to ten seconds each.
 attributes:
   check_mode:
