@@ -93,10 +93,13 @@ class Host:
         return {**json.loads(done.stdout), "code": done.returncode}
 
     def server(self) -> int:
-        """The process that serves: the first call starts it, and is served as well."""
-        served_by = self.run()["parent"]
-        assert served_by != os.getpid()
-        return int(served_by)
+        """The process that serves: the first call starts it, and is served as well, unless the machine is so busy that
+        it goes by itself."""
+        for _call in range(5):
+            served_by = int(self.run()["parent"])
+            if served_by != os.getpid():
+                return served_by
+        raise AssertionError("five calls in a row went by themselves")
 
     def sockets(self) -> list[pathlib.Path]:
         return [path for path in (self.kept / "k1").glob("server-*") if path.is_socket()]
@@ -110,7 +113,7 @@ def host(tmp_path: pathlib.Path) -> t.Iterator[Host]:
 
 
 def _until(true: t.Callable[[], bool], problem: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline, problem
         time.sleep(0.05)
