@@ -33,6 +33,9 @@ def remove(stack: Stack) -> None:
     while True:
         try:
             stack.destroy()
+            # Those of fleets have longer names.
+            for network in stack.engine.networks.list(names=[f"^{stack.name}-"]):
+                network.remove()
             if not stack.containers():
                 return
         except docker.errors.APIError:
