@@ -60,13 +60,16 @@ h1 .name { font-weight: 400; color: var(--soft); }
 .lead { font-size: 1.0625rem; }
 .reason { border-inline-start: 3px solid var(--tone); background: var(--sunk); border-radius: 4px; padding: .6rem .9rem; margin: 0; }
 .reason .label { display: block; color: var(--soft); font-size: .8125rem; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .75rem 1.25rem; border-top: 1px solid var(--rule); padding-top: .875rem; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr));
+  gap: .75rem 1.25rem; border-top: 1px solid var(--rule); padding-top: .875rem; }
 .facts dt { color: var(--soft); font-size: .8125rem; }
 
 .timeline { list-style: none; display: grid; }
 .timeline li { display: grid; grid-template-columns: 7.5rem 1fr; column-gap: 1.5rem; position: relative; padding-block: .3rem; }
-.timeline li::before { content: ""; position: absolute; inset-inline-start: 7.97rem; top: .8rem; width: .56rem; height: .56rem; border-radius: 50%; background: var(--tone, var(--soft)); z-index: 1; }
-.timeline li:not(:last-child)::after { content: ""; position: absolute; inset-inline-start: 8.2rem; top: 1rem; height: 100%; width: 1px; background: var(--rule); }
+.timeline li::before { content: ""; position: absolute; inset-inline-start: 7.97rem; top: .8rem; width: .56rem;
+  height: .56rem; border-radius: 50%; background: var(--tone, var(--soft)); z-index: 1; }
+.timeline li:not(:last-child)::after { content: ""; position: absolute; inset-inline-start: 8.2rem;
+  top: 1rem; height: 100%; width: 1px; background: var(--rule); }
 .timeline .at { color: var(--soft); font-size: .875rem; display: flex; justify-content: space-between; gap: .5rem; white-space: nowrap; padding-top: .1rem; }
 .timeline p + p { font-size: .875rem; color: var(--soft); }
 
@@ -103,7 +106,8 @@ th, td { text-align: end; white-space: nowrap; padding-block: .25rem; padding-in
 th:first-child, td:first-child { text-align: start; padding-inline-start: 0; }
 tr:last-child td { border-bottom: 0; }
 details summary { cursor: pointer; color: var(--soft); font-size: .875rem; }
-.rules { list-style: none; display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: .15rem 1.5rem; font-size: .875rem; padding-top: .5rem; }
+.rules { list-style: none; display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr));
+  gap: .15rem 1.5rem; font-size: .875rem; padding-top: .5rem; }
 .rules li { display: flex; justify-content: space-between; gap: .75rem; }
 .rules .state { color: var(--tone, var(--soft)); }
 .steps { list-style: none; display: grid; gap: .2rem; }
@@ -116,7 +120,8 @@ ins { color: var(--good); background: color-mix(in srgb, var(--good) 10%, transp
 
 .head { display: flex; flex-wrap: wrap; gap: .25rem 1rem; justify-content: space-between; align-items: baseline; }
 .head h1 { font-size: 1.75rem; line-height: 1.3; font-weight: 680; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 1px; background: var(--rule); border: 1px solid var(--rule); border-radius: 12px; overflow: hidden; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 1px; background: var(--rule);
+  border: 1px solid var(--rule); border-radius: 12px; overflow: hidden; }
 .figures div { background: var(--card); padding: .9rem 1.1rem; display: grid; align-content: start; }
 .figures dt { color: var(--soft); font-size: .8125rem; }
 .figures .big { font-size: 1.5rem; line-height: 1.35; font-weight: 650; }

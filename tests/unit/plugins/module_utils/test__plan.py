@@ -683,7 +683,7 @@ def test_a_warm_slot_stays_warm_while_hosts_that_were_left_are_stopped() -> None
     assert [(one["hosts"], one["slot"]) for one in left] == [(["old"], "blue")]
 
 
-LIVE_IN_BLUE = [{**LEDGER[1], "slot": "blue"}]
+LIVE_IN_BLUE = ({**LEDGER[1], "slot": "blue"},)
 
 
 def joined(new: HostView, *others: HostView, records: t.Any = LIVE_IN_BLUE, **more: t.Any) -> Fleet:
