@@ -23,6 +23,8 @@ COLOURS = {
     HELD: "#b26a00",
     REFUSED: "#b3261e",
 }
+# A rollback has words of its own; one that fails has failed, whether or not something was changed.
+ROLLBACKS = {STARTED: "rollback_started", FAILED: "rollback_failed", REFUSED: "rollback_failed"}
 
 Data = t.Mapping[str, t.Any]
 
@@ -100,8 +102,8 @@ def notice_of(
     facts = _facts_of(plan)
     services = dict(facts.get("of_services") or {})
     key = event
-    if event in (STARTED, FAILED, REFUSED) and facts.get("kind") == "rollback":
-        key = f"rollback_{event}"
+    if facts.get("kind") == "rollback":
+        key = ROLLBACKS.get(event, event)
     title = words.say(f"notice_{key}", project=project, what=_what(words, services))
     told = [("by", who), ("origin", origin)]
     if seconds and event != STARTED:

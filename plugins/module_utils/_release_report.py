@@ -180,6 +180,13 @@ class Report:
         return max(0.0, self.finished - self.started)
 
     @property
+    def lead(self) -> t.Optional[float]:
+        """From the commit of its change to its end."""
+        if self.committed is None or self.finished is None:
+            return None
+        return max(0.0, self.finished - self.committed)
+
+    @property
     def exposed_from(self) -> t.Optional[float]:
         """When users first met any of it."""
         return min(

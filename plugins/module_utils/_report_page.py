@@ -84,7 +84,6 @@ def _outcome(words: Words, report: Report) -> Markup:
     )
     label = tag("span", words.say("because"), class_="label")
     lines = [tag("div", quoted(line)) for line in why]
-    lead = report.committed is not None and report.finished is not None
     return tag(
         "header",
         badge(words, state),
@@ -103,10 +102,7 @@ def _outcome(words: Words, report: Report) -> Markup:
                     words.say("committed"),
                     report.committed is not None and day_and_time(report.committed),
                 ),
-                (
-                    words.say("lead"),
-                    lead and words.duration(max(0.0, report.finished - report.committed)),  # type: ignore[operator]
-                ),
+                (words.say("lead"), report.lead is not None and words.duration(report.lead)),
             )
         ),
         class_=f"card outcome {TONES.get(state, 'wait')}",

@@ -322,6 +322,20 @@ def production(name: str, registry: str, work: pathlib.Path) -> Fleet:
     )
 
 
+def staging(name: str, registry: str, work: pathlib.Path) -> Fleet:
+    """Everything on one host, as ``inventories/staging`` has it."""
+    return Fleet(
+        name=name,
+        registry=registry,
+        work=work,
+        inventory="inventories/staging",
+        api="staging-api.tagadodo.com",
+        admin="staging-admin.tagadodo.com",
+        names=("staging",),
+        proxies=("staging",),
+    )
+
+
 def main(arguments: t.Sequence[str]) -> None:
     """``up REGISTRY`` and ``down``, for use by hand."""
     pids = BY_HAND / "pids"

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import subprocess
 import time
+import typing as t
 from dataclasses import dataclass, field
 
 WAIT = 20  # seconds until one answers
@@ -23,6 +25,18 @@ class Server:
 
     work: pathlib.Path
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list, init=False, kw_only=True)
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def running(self) -> t.Iterator[t.Self]:
+        """For the time of a block."""
+        try:
+            self.start()
+            yield self
+        finally:
+            self.stop()
 
     def stop(self) -> None:
         for process in self._running:

@@ -23,11 +23,8 @@ KID, KEY = "kid-1", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkM
 @pytest.fixture(scope="module")
 def authority(empty: Stack) -> t.Iterator[Authority]:
     authority = Authority(empty.work / "authority", empty.http_port, accounts={KID: KEY})
-    try:
-        authority.start()
+    with authority.running():
         yield authority
-    finally:
-        authority.stop()
 
 
 @pytest.fixture(scope="module")

@@ -25,22 +25,16 @@ SERVICES["backend"]["hostnames"].append(WILDCARD)
 @pytest.fixture(scope="module")
 def zone(work: pathlib.Path) -> t.Iterator[Zone]:
     zone = Zone(work / "zone", names=("api", "admin"))
-    try:
-        zone.start()
+    with zone.running():
         yield zone
-    finally:
-        zone.stop()
 
 
 @pytest.fixture(scope="module")
 def authority(empty: Stack, zone: Zone) -> t.Iterator[Authority]:
     where = f"127.0.0.1:{zone.port}"
     authority = Authority(empty.work / "authority", empty.http_port, resolver=where)
-    try:
-        authority.start()
+    with authority.running():
         yield authority
-    finally:
-        authority.stop()
 
 
 @pytest.fixture(scope="module")

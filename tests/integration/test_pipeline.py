@@ -21,6 +21,7 @@ from clients import live_version
 from conftest import REGISTRY
 from execution_environment import execution_environment
 from fleet import Fleet, tagged
+from fleet import staging as one_host
 from stack import ROOT
 from stand_ins import StandIns, run
 from webhook import Webhook, listening
@@ -127,16 +128,7 @@ class Application:
 
 @pytest.fixture(scope="module")
 def application(work: pathlib.Path) -> t.Iterator[Application]:
-    fleet = Fleet(
-        name=f"tdt{os.getpid()}pipe",
-        registry=REGISTRY,
-        work=work,
-        inventory="inventories/staging",
-        api="staging-api.tagadodo.com",
-        admin="staging-admin.tagadodo.com",
-        names=("staging",),
-        proxies=("staging",),
-    )
+    fleet = one_host(f"tdt{os.getpid()}pipe", REGISTRY, work)
     with tagged(REGISTRY, {FIRST: "1.0.0"}), listening() as slack:
         made = Application(work / "ci", fleet, slack, {}, {})
         try:

@@ -19,6 +19,7 @@ from clients import live_version, load, lost_requests
 from conftest import REGISTRY
 from exposure import guard, harden_sshd, keeps_as_described, listens_as_described
 from fleet import Fleet, state_of, tagged
+from fleet import staging as one_host
 from stack import ROOT
 from upkeep import (
     digests,
@@ -45,16 +46,7 @@ REACHED_BY = ("ansible_", "deploy_address")
 
 @pytest.fixture(scope="module")
 def staging(work: pathlib.Path) -> t.Iterator[Fleet]:
-    fleet = Fleet(
-        name=f"tdt{os.getpid()}staging",
-        registry=REGISTRY,
-        work=work,
-        inventory="inventories/staging",
-        api="staging-api.tagadodo.com",
-        admin="staging-admin.tagadodo.com",
-        names=("staging",),
-        proxies=("staging",),
-    )
+    fleet = one_host(f"tdt{os.getpid()}staging", REGISTRY, work)
     with tagged(REGISTRY, {FIRST: "1.0.0", SECOND: "1.1.0"}):
         try:
             fleet.up()
