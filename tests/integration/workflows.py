@@ -23,6 +23,7 @@ MACHINE = re.compile(
     r"PATH|HOME|LANG|.*_proxy|.*_CA_CERTS|SSL_CERT_FILE|PIP_.*|npm_config_.*", re.IGNORECASE
 )
 HEREDOC = re.compile(r"^(?P<name>[\w-]+)<<(?P<end>.+)$")
+LAST = 3000  # characters of a step that failed
 TYPES: dict[str, t.Callable[[t.Any], t.Any]] = {
     "string": shown,
     "choice": shown,
@@ -57,6 +58,14 @@ class Job:
     def output(self) -> str:
         own = "".join(f"## {step.name}: {step.outcome}\n{step.output}\n" for step in self.steps)
         return own + "".join(f"# {name}\n{job.output}" for name, job in self.called.items())
+
+    @property
+    def failures(self) -> str:
+        """The steps that failed, with the end of what each has printed."""
+        own = [step for step in self.steps if step.outcome == "failure"]
+        return "".join(f"## {step.name}\n{step.output[-LAST:]}\n" for step in own) + "".join(
+            f"# {name}\n{job.failures}" for name, job in self.called.items()
+        )
 
 
 @dataclass

@@ -11,6 +11,7 @@ export default defineConfig({
   server: { proxy: { '/api': api } },
   test: {
     environment: 'happy-dom',
+    testTimeout: 60_000,
     coverage: { include: ['src/**'], reporter: ['text-summary', 'lcov'] },
   },
 });
