@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -12,13 +11,13 @@ import docker
 import pytest
 from clients import RATE, live_version, load, lost_requests
 from described import services_with
-from stack import ROOT, Run, Stack
+from figures import keep
+from stack import Run, Stack
 
 # Releases of the same application in a row, none of which may be taken back. Many are judged as strictly
 # as by default, for which the machine should have nothing else to do.
 IDENTICAL = int(os.environ.get("IDENTICAL", "1"))
 GATE: dict[str, t.Any] = {"gate": {}} if IDENTICAL > 1 else {}
-FIGURES = ROOT / "build/canary_faults.json"
 
 CANARY = {"strategy": "canary", "canary": {"shares": [30, 100], "minimum": 10, "maximum": 90}}
 
@@ -78,10 +77,9 @@ def test_a_good_canary_passes_by_evidence(canary: Stack) -> None:
 
 def note(fault: str, stack: Stack, report: t.Mapping[str, t.Any]) -> None:
     """Keep what a fault cost, for whoever asks how good the gate is."""
-    known = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     last = verdicts(stack)[-1]
     slot = stack.records("backend")[-1]["slot"]
-    known[fault] = {
+    numbers = {
         "rule": last["rule"],
         "step": last["step"],
         "sentence": last["sentence"],
@@ -90,8 +88,7 @@ def note(fault: str, stack: Stack, report: t.Mapping[str, t.Any]) -> None:
         "users_requests": report["totals"]["sent"],
         "users_errors": lost_requests(report),
     }
-    FIGURES.parent.mkdir(exist_ok=True)
-    FIGURES.write_text(json.dumps(known, indent=2) + "\n")
+    keep("canary_faults", fault, numbers)
 
 
 SLOW: dict[str, t.Any] = {"gate": {"slow": {"factor": 100}}}

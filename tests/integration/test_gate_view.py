@@ -17,10 +17,10 @@ import typing as t
 import pytest
 from clients import Connection, live_version, load, lost_requests
 from described import services_with
+from figures import keep
 from frozen import pause
-from stack import ROOT, Run, Stack
+from stack import Run, Stack
 
-FIGURES = ROOT / "build/gate_view.json"
 CANARY = {"shares": [30, 100], "minimum": 20, "maximum": 60}
 BOTH = "shared or stable"
 Meanwhile = t.Callable[[Stack], t.ContextManager[None]]
@@ -227,14 +227,12 @@ def times(folder: pathlib.Path) -> t.Iterator[float]:
 
 def note(name: str, stack: Stack, verdict: t.Mapping[str, t.Any], report: t.Any) -> None:
     """Keep what was seen, for whoever asks how good the gate is."""
-    known = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     slot = stack.records("backend")[-1]["slot"]
     facts = ("kind", "cause", "rule", "step", "sentence", "seconds")
-    known[name] = {
+    numbers = {
         **{fact: verdict[fact] for fact in facts},
         "canary_requests": verdict["numbers"]["slots"][slot]["release"]["requests"],
         "users_requests": report["totals"]["sent"],
         "users_errors": lost_requests(report),
     }
-    FIGURES.parent.mkdir(exist_ok=True)
-    FIGURES.write_text(json.dumps(known, indent=2) + "\n")
+    keep("gate_view", name, numbers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import typing as t
 
@@ -10,7 +9,8 @@ import pytest
 import yaml
 from clients import RATE, answer, live_version, load, lost_requests, marked_shifts
 from described import set_up
-from stack import ROOT, SERVICES_FILE, Stack
+from figures import keep
+from stack import SERVICES_FILE, Stack
 
 # Deploys of the test under load, with a rollback after every fourth.
 ROUNDS = int(os.environ.get("ROUNDS", "4"))
@@ -134,7 +134,8 @@ def test_back_and_forth_under_load_loses_nothing(stack: Stack) -> None:
                 run = stack.play("rollback")
                 assert run.code == 0, run.output
     report = clients.report
-    keep_figures(report)
+    kept = ("totals", "reasons", "versions", "latency_ms", "largest_gap", "websockets", "load")
+    keep("releases", "back and forth", {key: report[key] for key in kept})
     assert lost_requests(report) == 0, (report["reasons"], report["events"][:20])
     assert report["totals"]["wrong"] == 0, report["events"][:20]
     assert report["totals"]["executed_twice"] == 0
@@ -145,14 +146,6 @@ def test_back_and_forth_under_load_loses_nothing(stack: Stack) -> None:
     for cut in report["websockets"]["cuts"]:
         since = min(cut["at"] - at for at in shifts if at <= cut["at"])
         assert since >= drain, f"a websocket was cut {since:.1f} s after the shift: {cut}"
-
-
-def keep_figures(report: dict[str, t.Any]) -> None:
-    """What was measured, in build/, for who reads the test's verdict and wants the numbers."""
-    kept = ("totals", "reasons", "versions", "latency_ms", "largest_gap", "websockets", "load")
-    out = ROOT / "build/back_and_forth.json"
-    out.parent.mkdir(exist_ok=True)
-    out.write_text(json.dumps({key: report[key] for key in kept}, indent=2) + "\n")
 
 
 def test_a_warm_slot_makes_a_rollback_start_nothing(stack: Stack) -> None:
