@@ -91,8 +91,8 @@ def render(role: pathlib.Path) -> str:
     for entry, spec in _specs(role).items():
         if entry != "main":
             lines += ["", f"## `{entry}`"]
-        lines += ["", f"{_prose(spec['short_description'])}.", ""]
-        lines += [f"- {_prose(text)}" for text in _texts(spec.get("description"))]
+        lines += ["", f"{prose(spec['short_description'])}.", ""]
+        lines += [f"- {prose(text)}" for text in texts(spec.get("description"))]
         if spec.get("options"):
             lines += ["", "| Variable | Type | Default | What it is |", "| --- | --- | --- | --- |"]
             known = _defaults(role) if entry == "main" else {}
@@ -102,7 +102,7 @@ def render(role: pathlib.Path) -> str:
                 else option
                 for name, option in spec["options"].items()
             }
-            lines += _rows(options, "")
+            lines += rows(options)
     return "\n".join(lines) + "\n" + _by_hand(role / "README.md")
 
 
@@ -117,14 +117,19 @@ def _specs(role: pathlib.Path) -> t.Mapping[str, Spec]:
     return t.cast(t.Mapping[str, Spec], yaml.safe_load(file.read_text())["argument_specs"])
 
 
-def _rows(options: t.Mapping[str, Spec], above: str) -> t.Iterator[str]:
+def rows(options: t.Mapping[str, Spec], above: str = "", roles: str = "..") -> t.Iterator[str]:
+    """A row of Markdown for each option, those of groups after their group.
+
+    Args:
+        roles: where the directory of roles is, from the page.
+    """
     for name, spec in options.items():
-        what = " ".join(_prose(text) for text in _texts(spec.get("description")))
+        what = " ".join(prose(text, roles) for text in texts(spec.get("description")))
         if spec.get("choices"):
             what += " One of " + ", ".join(_code(choice) for choice in spec["choices"]) + "."
         cells = (f"`{above}{name}`", _type(spec), _default(spec), what.replace("|", r"\|"))
         yield f"| {' | '.join(cells)} |"
-        yield from _rows(spec.get("options") or {}, f"{above}{name}.")
+        yield from rows(spec.get("options") or {}, f"{above}{name}.", roles)
 
 
 def _type(spec: Spec) -> str:
@@ -143,19 +148,21 @@ def _code(value: t.Any) -> str:
     return f"`{text}`".replace("|", r"\|")
 
 
-def _texts(description: t.Any) -> t.List[str]:
+def texts(description: t.Any) -> t.List[str]:
+    """A description's paragraphs."""
     return [description] if isinstance(description, str) else list(description or [])
 
 
-def _prose(text: str) -> str:
-    return _MACRO.sub(_marked, " ".join(text.split()))
+def prose(text: str, roles: str = "..") -> str:
+    """A paragraph in Markdown."""
+    return _MACRO.sub(lambda found: _marked(found, roles), " ".join(text.split()))
 
 
-def _marked(found: re.Match[str]) -> str:
+def _marked(found: re.Match[str], roles: str) -> str:
     macro, content = found[1], re.sub(r"\\(.)", r"\1", found[2])
     role = _ROLE.fullmatch(content)
     if macro == "P" and role:
-        return f"[`{role[1]}`](../{role[1]}/README.md)"
+        return f"[`{role[1]}`]({roles}/{role[1]}/README.md)"
     if macro == "P":
         return f"`{content.partition('#')[0]}`"
     if macro in "BI":
