@@ -9,6 +9,7 @@ With --check nothing is written: ends with 1 where the page is not what would be
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import pathlib
 import subprocess
@@ -35,13 +36,12 @@ Doc = t.Mapping[str, t.Any]
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--check", action="store_true", help="write nothing, tell what is stale")
+    wanted = arguments.parse_args()
     text = render()
     if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
         return 0
-    if arguments.parse_args().check:
-        sys.stdout.write(
-            f"{PAGE.relative_to(ROOT)} is stale: run scripts/lib/{pathlib.Path(__file__).name}\n"
-        )
+    if wanted.check:
+        print("docs/plugins.md is stale: run scripts/lib/plugin_docs.py")
         return 1
     PAGE.write_text(text, encoding="utf-8")
     return 0
@@ -64,6 +64,7 @@ def render() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+@functools.lru_cache(maxsize=None)
 def _documented(kind: str) -> t.Dict[str, Doc]:
     """What ansible-doc says of all plugins of a kind, by their short names."""
     folder = ROOT / "plugins" / ("modules" if kind == "module" else kind)
