@@ -13,7 +13,7 @@ import typing as t
 
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from messages import can_be_told
+from messages import GAP, can_be_told, told
 from pages import Page, cell_codes, cell_text
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import ServiceError
@@ -24,7 +24,6 @@ from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
 )
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-GROUPS = {"app", "proxy", "redis", "mongodb", "backup", "retired"}
 OPTIONS = {"-i", "-e", "--limit", "--tags", "--check", "--diff", "--ask-vault-pass"}
 # Files that readers write, or have.
 THEIRS = {"hosts.yml", "main.yml", "vault.yml", "docker-compose.yml"}
@@ -34,9 +33,11 @@ LEAST = 6  # letters that a quoted message has; fewer could be said by anything
 MIGRATES = {"migrations": {"status": ["a"], "up": ["a"]}}
 
 _USED = re.compile(r"\b([a-z]\w+) \| default\(")
+_GROUPS = re.compile(r"(?m)^  hosts: \"?([\w:]+)|groups\['(\w+)'\]|'(\w+)' in group(?:s|_names)\b")
 _FILE = re.compile(r"(?:[\w.-]+/)*[\w-]+\.ya?ml")
 _SETTING = re.compile(r"[a-z_]+(\.[a-z_]+)*")
 _PREFIXED = re.compile(r"(deploy|nginx|certbot|redis|mongodb|backup|docker|schedule)_[a-z_]+")
+_ON_HOSTS = re.compile(r"/(?:var/lib|var/log|etc)/tagadodo(/\S+)")
 
 Spec = t.Mapping[str, t.Any]
 
@@ -54,11 +55,23 @@ def role_options() -> dict[str, Spec]:
     return options
 
 
+def playbooks() -> t.Iterator[str]:
+    """Their texts, with those of the tasks they share."""
+    for pattern in ("playbooks/*.yml", "playbooks/*/*.yml"):
+        yield from (path.read_text() for path in ROOT.glob(pattern))
+
+
+@functools.lru_cache(maxsize=1)
+def groups() -> set[str]:
+    """Groups of inventories that playbooks speak of."""
+    named = (one for text in playbooks() for found in _GROUPS.findall(text) for one in found)
+    return {group for names in named for group in names.split(":") if group} - {"all"}
+
+
 @functools.lru_cache(maxsize=1)
 def typed_names() -> set[str]:
     """Variables that a command line may set: settings of roles, and what playbooks take."""
-    books = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("playbooks/*/*.yml")]
-    used = {name for path in books for name in _USED.findall(path.read_text())}
+    used = {name for text in playbooks() for name in _USED.findall(text)}
     return {*NAMES, *role_options(), *used}
 
 
@@ -184,6 +197,32 @@ def messages(page: Page) -> t.Iterator[str]:
                     yield f"{message}: nothing says so"
 
 
+# --- paths on hosts
+
+
+def paths(page: Page) -> t.Iterator[str]:
+    """Each part of a path on a host is a name that the collection uses; a service's name may be any."""
+    typed = (word for line in page.typed for word in line.split())
+    for path in (*page.codes, *typed):
+        found = _ON_HOSTS.match(path)
+        for part in found[1].strip("/").split("/") if found else ():
+            wanted = part.replace("backend", GAP)
+            if wanted not in (GAP, "green") and not re.search(r"[<*]", part) and not _used(wanted):
+                yield f"{path}: nothing is called {part}"
+
+
+def _used(name: str) -> bool:
+    return bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", _everything()))
+
+
+@functools.lru_cache(maxsize=1)
+def _everything() -> str:
+    files = (
+        path.read_text(encoding="utf-8") for path in ROOT.glob("roles/*/*/*") if path.is_file()
+    )
+    return "\n".join([*told(), *files])
+
+
 # --- YAML
 
 
@@ -255,7 +294,7 @@ def _inventory(described: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     hosts = described.get("hosts", {})
     services = yaml.safe_load((ROOT / "inventories/common/services.yml").read_text())["services"]
     for group, one in described.get("children", {}).items():
-        if group not in GROUPS | set(services):
+        if group not in groups() | set(services):
             yield f"{group}: no group of this name means anything"
         for name in one["hosts"]:
             if name not in hosts:
@@ -266,4 +305,4 @@ def _inventory(described: t.Mapping[str, t.Any]) -> t.Iterator[str]:
             yield f"{name}: nothing takes this variable"
 
 
-CHECKS = (commands, codes, links, messages, blocks)
+CHECKS = (commands, codes, links, messages, paths, blocks)

@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 import yaml
-from checks import CHECKS, ROOT, blocks, codes, commands, links, messages
+from checks import CHECKS, ROOT, blocks, codes, commands, links, messages, paths
 from pages import Page, written_pages
 
 Check = t.Callable[[Page], t.Iterable[str]]
@@ -47,6 +47,12 @@ MISTAKES: list[tuple[Check, str, str]] = [
     (messages, "| message | |\n|---|---|\n| `…: the lokc is taken` | |\n", "nothing says so"),
     (messages, "| message | |\n|---|---|\n| `locked: it is late` | |\n", "nothing says so"),
     (messages, "| message | |\n|---|---|\n| something | |\n", "quotes no message"),
+    (paths, "`/var/lib/tagadodo/lokc/holder.json`", "nothing is called lokc"),
+    (
+        paths,
+        "```console\n$ cat /var/lib/tagadodo/lock/hodler.json\n```\n",
+        "nothing is called hodler.json",
+    ),
     (blocks, "```yaml\na: [\n```\n", "a block is no YAML"),
     (
         blocks,
