@@ -9,7 +9,7 @@ import math
 import typing as t
 
 import pytest
-from checks import ROOT
+from known import ROOT
 from pages import Page, cell_text
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._gate_rules import (

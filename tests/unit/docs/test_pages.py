@@ -11,7 +11,8 @@ import typing as t
 
 import pytest
 import yaml
-from checks import CHECKS, ROOT, blocks, codes, commands, links, messages, paths
+from checks import CHECKS, blocks, codes, commands, links, messages, paths
+from known import ROOT
 from pages import Page, written_pages
 
 Check = t.Callable[[Page], t.Iterable[str]]
@@ -36,6 +37,7 @@ MISTAKES: list[tuple[Check, str, str]] = [
     ),
     (commands, "```console\n$ ./scripts/dmeo\n```\n", "there is no ./scripts/dmeo"),
     (codes, "`-e lock_wiat=600`", "nothing takes the variable lock_wiat"),
+    (codes, """`-e '{"deploy_verions": {}}'`""", "nothing takes the variable deploy_verions"),
     (codes, "See `rollbakc.yml`.", "there is no such file"),
     (codes, "`deploy_images_keep`", "no role has this setting"),
     (codes, "`canary.maximum_wait`", "a service has no such setting"),
@@ -62,6 +64,7 @@ MISTAKES: list[tuple[Check, str, str]] = [
     (blocks, "```yaml\nbake: 100000\n```\n", "services.one.bake: 100000 is not between"),
     (blocks, "```yaml\ndeploy_notices: {telex: {}}\n```\n", "telex"),
     (blocks, "```yaml\nall: {children: {web: {hosts: {}}}}\n```\n", "no group of this name"),
+    (blocks, "```yaml\nprxoy: {hosts: {one: {}}}\n```\n", "no group of this name"),
     (blocks, "```yaml\nnginx_tsl: certbot\n```\n", "nginx_tsl: nothing takes this variable"),
 ]
 

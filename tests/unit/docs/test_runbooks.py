@@ -9,7 +9,7 @@ import re
 import typing as t
 
 import pytest
-from checks import ROOT
+from known import ROOT
 from pages import Page
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._report_words import AR
