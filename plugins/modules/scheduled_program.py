@@ -19,8 +19,9 @@ options:
     description:
       - V(backup) makes a backup, as M(tagadodo.deploy.backup) does.
       - V(certificates) renews the certificates that are due, as M(tagadodo.deploy.certificates) does.
+      - V(facts) writes what Prometheus is to know of the host, for P(tagadodo.deploy.monitoring#role).
     type: str
-    choices: [backup, certificates]
+    choices: [backup, certificates, facts]
     required: true
   path:
     description: Directory of the program. It is run as C(python3 DIRECTORY SETTINGS.json).
@@ -58,12 +59,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tagadodo.deploy.plugins.module_utils import (
     _backup_program,
     _certificates_program,
+    _facts_program,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import write_whole
 
 PROGRAMS = {
     "backup": _backup_program.__name__,
     "certificates": _certificates_program.__name__,
+    "facts": _facts_program.__name__,
 }
 PACKAGE = _backup_program.__name__.rpartition(".")[0]
 START = '''"""What the schedule runs: ``python3 DIRECTORY SETTINGS.json``. What does it is below this directory."""

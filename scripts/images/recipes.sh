@@ -6,12 +6,16 @@
 # What each image is made of, and how. Sourced by build.
 
 SERVICE_IMAGES=(nginx:1.30 nginx:1.22 redis:8.0 node:24 mongo:8.0)
+MONITORING_IMAGES=(
+    prom/prometheus:v3.5.3 prom/alertmanager:v0.33.1 prom/blackbox-exporter:v0.28.0 prom/node-exporter:v1.11.1
+    oliver006/redis_exporter:v1.86.0 percona/mongodb_exporter:0.47 mtail:3.2.24
+)
 
 # recipe NAME: sets what is known about an image.
 #   RECIPE directory beside this file · BASE its base · OFFICIAL the image it stands in for, if any
 #   REGISTERED whether it goes to the registry · NEEDS images made before · SHOW_VERSION a command in it
 recipe() {
-    RECIPE=$ROOT/scripts/images/${1%%[:-]*} BASE=new OFFICIAL=$1 REGISTERED=yes NEEDS=""
+    RECIPE=$ROOT/scripts/images/${1%%[:-]*} BASE=new OFFICIAL=$1 REGISTERED=yes NEEDS="" PROGRAM=""
     case $1 in
     nginx:1.30) SHOW_VERSION="nginx -v" ;;
     nginx:1.22) BASE=old SHOW_VERSION="nginx -v" ;;
@@ -20,6 +24,7 @@ recipe() {
     mongo:8.0) BASE=old SHOW_VERSION="echo SecantusDB \$(ls /opt/secantus | sed -n 's/^secantusdb-\(.*\).dist-info/\1/p')" ;;
     certbot/certbot:*) RECIPE=$ROOT/scripts/images/certbot BASE=old SHOW_VERSION="certbot --version" ;;
     certbot/dns-rfc2136:*) RECIPE=$ROOT/scripts/images/certbot-dns-rfc2136 BASE=old NEEDS=certbot/certbot:${1##*:} SHOW_VERSION="certbot --version" ;;
+    prom/* | oliver006/redis_exporter:* | percona/mongodb_exporter:* | mtail:*) watching "$1" ;;
     registry) BASE=old OFFICIAL=registry:2 REGISTERED=no SHOW_VERSION="docker-registry --version | cut -d ' ' -f 1,3" ;;
     testhost) BASE=host OFFICIAL="" REGISTERED=no SHOW_VERSION="systemctl --version | cut -d ' ' -f 1,2" ;;
     testhost-docker) BASE=host OFFICIAL="" REGISTERED=no NEEDS=testhost SHOW_VERSION="dockerd --version | cut -d , -f 1" ;;
@@ -29,11 +34,27 @@ recipe() {
     esac
 }
 
+# watching NAME: one of MONITORING_IMAGES. They differ in the program that they start, and share one recipe.
+watching() {
+    RECIPE=$ROOT/scripts/images/monitoring BASE=monitoring
+    case $1 in
+    prom/prometheus:*) PROGRAM=prometheus ;;
+    prom/alertmanager:*) PROGRAM=prometheus-alertmanager ;;
+    prom/blackbox-exporter:*) PROGRAM=prometheus-blackbox-exporter ;;
+    prom/node-exporter:*) PROGRAM=prometheus-node-exporter ;;
+    oliver006/*) PROGRAM=prometheus-redis-exporter ;;
+    percona/*) PROGRAM=prometheus-mongodb-exporter ;;
+    mtail:*) PROGRAM=mtail OFFICIAL="" ;;
+    esac
+    SHOW_VERSION="$PROGRAM --version 2>&1 | cut -d '(' -f 1"
+}
+
 # base NAME: what a base holds. One tree of packages serves several images: they share its layer,
 # and nothing is downloaded inside a build.
 base() {
     case $1 in
     new) BASE_SUITE=forky BASE_PACKAGES=nginx,redis-server,libatomic1,libstdc++6,ca-certificates ;;
+    monitoring) BASE_SUITE=forky BASE_PACKAGES=prometheus,prometheus-alertmanager,prometheus-blackbox-exporter,prometheus-node-exporter,prometheus-redis-exporter,prometheus-mongodb-exporter,mtail,ca-certificates ;;
     old) BASE_SUITE=bookworm BASE_PACKAGES=nginx,docker-registry,python3-minimal,libpython3-stdlib,ca-certificates ;;
     host | host13) BASE_SUITE=bookworm BASE_PACKAGES=systemd,systemd-sysv,dbus,openssh-server,python3,python3-apt,sudo,ca-certificates,iproute2,procps,iptables,kmod ;;
     esac
@@ -127,17 +148,18 @@ import_base() {
 
 # build_stand_in NAME: from its base, its directory and, if it names any, wheels.
 build_stand_in() {
-    local context=$BUILD/image dockerfile=Dockerfile hosts=()
+    local context=$BUILD/image dockerfile=Dockerfile arguments=()
     recipe "$1"
     rm -rf "$context"
     cp -r "$RECIPE" "$context"
     if [[ -f $context/wheels.txt ]]; then unpack_wheels "$context"; fi
     if [[ $1 == testhost*-docker ]]; then dockerfile=docker.Dockerfile; fi
     if [[ -n $NEEDS ]]; then
-        hosts=(--build-arg "HOST=$(local_name "$NEEDS")")
+        arguments=(--build-arg "HOST=$(local_name "$NEEDS")")
     fi
+    if [[ -n $PROGRAM ]]; then arguments+=(--build-arg "PROGRAM=$PROGRAM"); fi
     run_logged "image-${1//[:\/]/-}" docker build --network host --tag "$(local_name "$1")" --file "$context/$dockerfile" \
-        --build-arg "BASE=tagadodo/base:$BASE" "${hosts[@]}" --label "tagadodo.recipe=$(recipe_hash)" "${PROXY_ARGS[@]}" "$context"
+        --build-arg "BASE=tagadodo/base:$BASE" "${arguments[@]}" --label "tagadodo.recipe=$(recipe_hash)" "${PROXY_ARGS[@]}" "$context"
     rm -rf "$context"
 }
 

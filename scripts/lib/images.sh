@@ -87,7 +87,7 @@ remove_images() {
     # One that was built again has lost its tag, and goes by its number.
     mapfile -t images < <(
         docker images --format '{{.Repository}}:{{.Tag}} {{.ID}}' |
-            grep -E '^(127\.0\.0\.1:[0-9]+/(nginx|redis|node|mongo|certbot/[a-z0-9-]+|tagadodo/[a-z]+)|tagadodo/(base|registry|testhost)):' |
+            grep -E '^(127\.0\.0\.1:[0-9]+/(nginx|redis|node|mongo|certbot/[a-z0-9-]+|prom/[a-z-]+|oliver006/redis_exporter|percona/mongodb_exporter|mtail|tagadodo/[a-z]+)|tagadodo/(base|registry|testhost)):' |
             sed 's/^[^ ]*:<none> //; s/ .*//' | sort -u
     )
     if [[ ${#images[@]} -gt 0 ]]; then

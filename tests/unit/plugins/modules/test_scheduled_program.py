@@ -31,6 +31,7 @@ def run(place: pathlib.Path, *arguments: str) -> subprocess.CompletedProcess[str
             "certificates",
             "certificates: {}: not the settings of certificates; run site.yml again\n",
         ),
+        ("facts", "facts: {}: not the settings of facts; run site.yml again\n"),
     ],
 )
 def test_it_is_written_once_and_runs(
