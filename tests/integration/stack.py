@@ -322,7 +322,7 @@ class Stack:
             volume.remove(force=True)
         for network in client.networks.list(names=[f"^{self.name}$"]):
             network.remove()
-        programs = [f"{self.name}-{purpose}" for purpose in ("backup", "certificates")]
+        programs = [f"{self.name}-{purpose}" for purpose in ("backup", "certificates", "facts")]
         folders = [pathlib.Path("/usr/local/lib") / name for name in programs]
         for folder in (self.state_dir, self.config_dir, self.log_dir, *folders):
             shutil.rmtree(folder, ignore_errors=True)

@@ -9,17 +9,20 @@ import contextlib
 import http.server
 import json
 import threading
+import time
 import typing as t
 from dataclasses import dataclass, field
 
 
 @dataclass
 class Webhook:
-    """As Slack's: JSON with a ``text``. ``status`` is what it answers."""
+    """As Slack's: JSON with a ``text``. ``status`` is what it answers; ``times`` are of the monotonic clock."""
 
     url: str = ""
     status: int = 200
     bodies: list[dict[str, t.Any]] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    authorizations: list[str] = field(default_factory=list)
 
     @property
     def texts(self) -> list[str]:
@@ -33,6 +36,8 @@ def listening() -> t.Iterator[Webhook]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            webhook.times.append(time.monotonic())
+            webhook.authorizations.append(self.headers.get("Authorization", ""))
             webhook.bodies.append(json.loads(body))
             self.send_response(webhook.status)
             self.end_headers()
