@@ -9,6 +9,7 @@ import contextlib
 import json
 import pathlib
 import subprocess
+import sys
 import threading
 import time
 import typing as t
@@ -28,7 +29,7 @@ NAMES = {
 }
 # Alerts that take minutes in an environment take seconds here.
 HASTE = {
-    "monitoring_interval": 1,
+    "monitoring_interval": 2,
     "monitoring_windows": {"critical": 8, "high": 12, "medium": 16},
     "monitoring_usual": 60,
     "monitoring_group_wait": 0,
@@ -86,8 +87,7 @@ class Watched:
         """What the schedule does every minute."""
         program = f"/usr/local/lib/{self.stack.name}-facts"
         settings = self.stack.config_dir / "monitoring/facts.json"
-        python = (self.stack.work / "facts.python").read_text()
-        subprocess.run([python, "-B", program, str(settings)], check=True)
+        subprocess.run([sys.executable, "-B", program, str(settings)], check=True)
 
     def told(self) -> dict[tuple[str, str], float]:
         """The alerts that people were told fire, by name and severity, and when they last were."""
