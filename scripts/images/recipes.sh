@@ -8,7 +8,7 @@
 SERVICE_IMAGES=(nginx:1.30 nginx:1.22 redis:8.0 node:24 mongo:8.0)
 MONITORING_IMAGES=(
     prom/prometheus:v3.5.3 prom/alertmanager:v0.33.1 prom/blackbox-exporter:v0.28.0 prom/node-exporter:v1.11.1
-    oliver006/redis_exporter:v1.86.0 percona/mongodb_exporter:0.47 mtail:3.2.24
+    oliver006/redis_exporter:v1.86.0 percona/mongodb_exporter:0.44.0 mtail:3.2.24
 )
 
 # recipe NAME: sets what is known about an image.
@@ -24,7 +24,8 @@ recipe() {
     mongo:8.0) BASE=old SHOW_VERSION="echo SecantusDB \$(ls /opt/secantus | sed -n 's/^secantusdb-\(.*\).dist-info/\1/p')" ;;
     certbot/certbot:*) RECIPE=$ROOT/scripts/images/certbot BASE=old SHOW_VERSION="certbot --version" ;;
     certbot/dns-rfc2136:*) RECIPE=$ROOT/scripts/images/certbot-dns-rfc2136 BASE=old NEEDS=certbot/certbot:${1##*:} SHOW_VERSION="certbot --version" ;;
-    prom/* | oliver006/redis_exporter:* | percona/mongodb_exporter:* | mtail:*) watching "$1" ;;
+    prom/* | oliver006/redis_exporter:* | mtail:*) watching "$1" ;;
+    percona/mongodb_exporter:*) RECIPE=$ROOT/scripts/images/mongodb-exporter BASE=old SHOW_VERSION="echo pymongo \$(ls /opt/exporter | sed -n 's/^pymongo-\(.*\).dist-info/\1/p')" ;;
     registry) BASE=old OFFICIAL=registry:2 REGISTERED=no SHOW_VERSION="docker-registry --version | cut -d ' ' -f 1,3" ;;
     testhost) BASE=host OFFICIAL="" REGISTERED=no SHOW_VERSION="systemctl --version | cut -d ' ' -f 1,2" ;;
     testhost-docker) BASE=host OFFICIAL="" REGISTERED=no NEEDS=testhost SHOW_VERSION="dockerd --version | cut -d , -f 1" ;;
@@ -43,7 +44,6 @@ watching() {
     prom/blackbox-exporter:*) PROGRAM=prometheus-blackbox-exporter ;;
     prom/node-exporter:*) PROGRAM=prometheus-node-exporter ;;
     oliver006/*) PROGRAM=prometheus-redis-exporter ;;
-    percona/*) PROGRAM=prometheus-mongodb-exporter ;;
     mtail:*) PROGRAM=mtail OFFICIAL="" ;;
     esac
     SHOW_VERSION="$PROGRAM --version 2>&1 | cut -d '(' -f 1"
@@ -54,7 +54,7 @@ watching() {
 base() {
     case $1 in
     new) BASE_SUITE=forky BASE_PACKAGES=nginx,redis-server,libatomic1,libstdc++6,ca-certificates ;;
-    monitoring) BASE_SUITE=forky BASE_PACKAGES=prometheus,prometheus-alertmanager,prometheus-blackbox-exporter,prometheus-node-exporter,prometheus-redis-exporter,prometheus-mongodb-exporter,mtail,ca-certificates ;;
+    monitoring) BASE_SUITE=forky BASE_PACKAGES=prometheus,prometheus-alertmanager,prometheus-blackbox-exporter,prometheus-node-exporter,prometheus-redis-exporter,mtail,ca-certificates ;;
     old) BASE_SUITE=bookworm BASE_PACKAGES=nginx,docker-registry,python3-minimal,libpython3-stdlib,ca-certificates ;;
     host | host13) BASE_SUITE=bookworm BASE_PACKAGES=systemd,systemd-sysv,dbus,openssh-server,python3,python3-apt,sudo,ca-certificates,iproute2,procps,iptables,kmod ;;
     esac
