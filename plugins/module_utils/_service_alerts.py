@@ -4,7 +4,7 @@
 # This module util is PRIVATE to the collection.
 """Alerts of one service: they have the limits that its releases are judged by (``_gate_rules``).
 
-The metrics are ``tagadodo_*`` of nginx's log, which mtail reads, and of the facts that hosts write (``_metrics``), and
+The metrics are ``tagadodo_*`` of nginx's log, which mtail reads, and of the facts that hosts write (``_facts``), and
 ``probe_success`` of the blackbox exporter.
 """
 
@@ -22,9 +22,8 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._gate_rules import
     rules_for,
 )
 
-FEWEST_FAILURES = (
-    6  # of a tier whose sequential test decides at once: it ends a dead canary after as many
-)
+# Of a tier whose sequential test decides at once: it ends a dead canary after as many.
+FEWEST_FAILURES = 6
 FEATURE_ROUNDS = 3  # a feature that fails so many times in a row is broken
 USUAL_AT_LEAST = 0.02  # seconds; an answer that takes 5 times 2 ms troubles nobody
 MISSING_AT_LEAST = 0.01  # share of missing pages that is usual where there were none
