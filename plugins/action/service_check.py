@@ -16,6 +16,15 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.tagadodo.deploy.plugins.filter import services as _filters
+from ansible_collections.tagadodo.deploy.plugins.module_utils._checklist import (
+    AFTER,
+    BEFORE,
+    DURING,
+    ChecklistError,
+    asked,
+    attested,
+    policy_of,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     Place,
     Platform,
@@ -24,6 +33,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     access_log,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._strategy import is_watched
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._checklist_here import checks_of
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._command_line import (
     CommandLineError,
     check_command_line,
@@ -56,7 +66,18 @@ ARGUMENTS = {
     "places": {"type": "dict", "default": {}},
     "log_dir": {"type": "str", "default": ""},
     "secret_problems": {"type": "list", "elements": "str", "default": []},
+    "checklist": {
+        "type": "dict",
+        "options": {
+            "policy": {"type": "raw"},
+            "checks": {"type": "raw"},
+            "attest": {"type": "raw"},
+            "whole": {"type": "bool", "default": False},
+        },
+    },
 }
+# Checks that hosts are asked for; what the others hold may be a secret, and is for the controller.
+OF_HOSTS = ("disk", "clock", "certificates", "backup", "monitoring")
 
 
 class ActionModule(ActionBase):
@@ -72,8 +93,9 @@ class ActionModule(ActionBase):
         _validated, args = ActionBase.validate_argument_spec(self, ARGUMENTS)
         try:
             check_command_line(context.CLIARGS.get("extra_vars", ()), load_extra_vars(self._loader))
+            checklist = _checklist(args["checklist"])
             described, chosen = _services(args)
-        except (CommandLineError, ServiceError) as error:
+        except (CommandLineError, ServiceError, ChecklistError) as error:
             raise AnsibleActionFail(str(error)) from error
         names = [service.name for service in chosen]
         return {
@@ -81,7 +103,25 @@ class ActionModule(ActionBase):
             "changed": False,
             "names": names,
             "asked": _asked(args, described, chosen),
+            "checklist": checklist,
         }
+
+
+def _checklist(args: t.Mapping[str, t.Any] | None) -> dict[str, t.Any]:
+    """The items that are asked before a release and from then on, and what hosts are to look at for them.
+
+    Raises:
+        ChecklistError: the first mistake in the policy, in the checks, or in what is attested.
+    """
+    if args is None:
+        return {"before": [], "after": [], "looks": {}}
+    policy, checks = policy_of(args["policy"]), checks_of(args["checks"])
+    attested(args["attest"])
+    return {
+        "before": asked(policy, [BEFORE], args["whole"]),
+        "after": asked(policy, [DURING, AFTER], args["whole"]),
+        "looks": {name: dict(checks[name]) for name in OF_HOSTS},
+    }
 
 
 def _asked(

@@ -109,6 +109,10 @@ def write_reports(state_dir: str, changed: t.Collection[str]) -> str:
             for whole in records[ENVIRONMENT]
             for name, one in whole.get("of_services", {}).items()
             if f"{name}/{one.get('release')}" in changed
+        } | {
+            str(whole["release"])
+            for whole in records[ENVIRONMENT]
+            if f"{ENVIRONMENT}/{whole['release']}" in changed
         }
         files = report_files(
             reports_of(records), time.time(), wanted=lambda report: report.release in touched

@@ -278,8 +278,9 @@ def _checklist(words: Words, report: Report) -> Markup:
             tag("div", clock_of(item.at), class_="at"),
             tag(
                 "div",
-                tag("p", value(item.name)),
-                tag("p", value(" · ".join(part for part in (item.evidence, item.by) if part))),
+                tag("p", value(words.known(f"check {item.name}", item.name))),
+                tag("p", words.say("attested_by", who=item.by)) if item.by else "",
+                tag("p", quoted(item.evidence)) if item.evidence else "",
             ),
             class_=_ITEMS.get(item.state, "wait"),
         )

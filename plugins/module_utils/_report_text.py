@@ -89,6 +89,8 @@ def report_markdown(report: Report, language: str = "") -> str:
         lines.append(f"- {safe(day_and_time(event.at))} {safe(event.text)}{detail}")
     for one in report.services:
         lines += ["", f"## {safe(one.name)}", "", *_service(words, one)]
+    if report.checklist:
+        lines += ["", f"## {safe(words.say('checklist'))}", "", *_checklist(words, report)]
     return "\n".join(lines) + "\n"
 
 
@@ -116,6 +118,14 @@ def _service(words: Words, one: ServiceReport) -> t.Iterator[str]:
         yield f"- {safe(name)}: {safe(state)}"
     for change in one.changes or ():
         yield f"- {safe(change.setting)}: {safe(change.before)} → {safe(change.after)}"
+
+
+def _checklist(words: Words, report: Report) -> t.Iterator[str]:
+    for item in report.checklist:
+        by = words.say("attested_by", who=item.by) if item.by else ""
+        told = ", ".join(safe(part) for part in (by, item.evidence) if part)
+        state = words.known(f"item {item.state}", item.state)
+        yield f"- {safe(state)}: {safe(words.known(f'check {item.name}', item.name))}{f': {told}' if told else ''}"
 
 
 def index_markdown(

@@ -62,6 +62,14 @@ options:
     type: list
     elements: str
     default: []
+  checklist:
+    description: What is said of the checklist of a release, where it has one. An unknown item is a mistake.
+    type: dict
+    suboptions:
+      policy: {description: Which items block, warn, or are off (C(deploy_checklist))., type: raw}
+      checks: {description: How items are answered (C(deploy_checks))., type: raw}
+      attest: {description: Who attests which item (C(attest))., type: raw}
+      whole: {description: Whether items that the policy does not name are asked too., type: bool, default: false}
 author:
   - Taga Dodo deploy contributors (@tagadodo)
 """
@@ -103,4 +111,13 @@ asked:
       type: dict
       returned: success
   sample: {tags: ["tagadodo/backend:1.1.0"], runtimes: {backend: {port: 3000}}, logs: {}}
+checklist:
+  description: What is asked of a release.
+  returned: success
+  type: dict
+  contains:
+    before: {description: Items before it is made., type: list, elements: str, returned: success}
+    after: {description: Items from then on., type: list, elements: str, returned: success}
+    looks: {description: "How M(tagadodo.deploy.checklist_info) is to look at hosts, by item.", type: dict, returned: success}
+  sample: {before: [disk, clock], after: [], looks: {disk: {minimum_percent: 10, paths: []}}}
 """

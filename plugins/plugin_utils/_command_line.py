@@ -23,6 +23,9 @@ NAMES = (
     "lock_seconds",
     "docker_upgrade",
     "committed_at",
+    "attest",
+    "drift",
+    "drift_fails",
 )
 OTHERS = ("services",)  # near one of them, and known
 NEAR = 0.85  # two letters that changed places are near

@@ -49,7 +49,9 @@ def refusal(command: t.Any, playbook: str, *arguments: object) -> str:
     return str(json.JSONDecoder().raw_decode(failed)[0]["msg"])
 
 
-@pytest.mark.parametrize("playbook", ["site", "deploy", "rollback", "status", "pause", "abort"])
+@pytest.mark.parametrize(
+    "playbook", ["site", "deploy", "preflight", "rollback", "status", "pause", "abort"]
+)
 def test_a_misspelt_variable_is_refused_by_every_playbook(
     command: t.Any, inventory: t.Any, playbook: str
 ) -> None:
@@ -69,6 +71,17 @@ def test_a_misspelt_variable_is_refused_by_every_playbook(
         ("rollback", '{"version": 1.10}', "version: 1.1 is a number; put it in quotes"),
         ("rollback", "service=bakend", "service: bakend is not described; known services: backend"),
         ("site", "service=bakend", "service: bakend is not described; known services: backend"),
+        ("deploy", "attest=reviw:ada", "attest.reviw: not known; did you mean review?"),
+        (
+            "preflight",
+            '{"deploy_checklist": {"bakcup": "block"}}',
+            "deploy_checklist.bakcup: not known; did you mean backup?",
+        ),
+        (
+            "deploy",
+            '{"deploy_checks": {"tests": {"command": ["ci", "{verison}"]}}}',
+            "deploy_checks.tests.verison: not known; did you mean version?",
+        ),
         ("site", "version=1:0", "services.backend.version: '1:0' is not a valid image tag"),
     ],
 )
@@ -119,7 +132,8 @@ def test_a_secret_without_a_value_is_named(
 def test_awx_hands_over_its_variables_in_a_file(
     command: t.Any, inventory: t.Any, tmp_path: pathlib.Path
 ) -> None:
-    known = {"awx_job_id": 7, "tower_job_template_name": "deploy", "version": "", "service": ""}
+    survey = {"version": "", "service": "", "attest": ""}
+    known = {"awx_job_id": 7, "tower_job_template_name": "deploy", **survey}
     (tmp_path / "extravars").write_text(json.dumps(known))
     typed = ("-e", f"@{tmp_path}/extravars")
     done = command("ansible-playbook", "deploy.yml", "-i", inventory(), *typed)
