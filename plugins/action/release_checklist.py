@@ -25,6 +25,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._checklist import 
     attested,
     merged,
     policy_of,
+    recorded,
     refusal,
     rows,
 )
@@ -36,7 +37,10 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._checklist_done im
     released,
     told_people,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import ENVIRONMENT
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
+    ENVIRONMENT,
+    live_record,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._notice import (
     FAILED,
     STARTED,
@@ -50,14 +54,17 @@ from ansible_collections.tagadodo.deploy.plugins.plugin_utils._checklist_here im
     checks_of,
     found_here,
 )
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._ledgers import together
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import parse_services
 
-PHASES = {BEFORE: (BEFORE,), AFTER: (DURING, AFTER)}
+RECORDED = "recorded"
+PHASES = {BEFORE: (BEFORE,), AFTER: (DURING, AFTER), RECORDED: ()}
 ARGUMENTS = {
     "phase": {"type": "str", "choices": list(PHASES), "default": BEFORE},
     "whole": {"type": "bool", "default": False},
-    "plan": {"type": "dict", "required": True},
-    "services": {"type": "dict", "required": True},
+    "plan": {"type": "dict", "default": {}},
+    "ledgers": {"type": "list", "elements": "dict", "default": []},
+    "services": {"type": "dict", "default": {}},
     "policy": {"type": "raw"},
     "checks": {"type": "raw"},
     "attest": {"type": "raw"},
@@ -88,19 +95,50 @@ class ActionModule(ActionBase):
         _validated, args = ActionBase.validate_argument_spec(self, ARGUMENTS)
         variables = task_vars or {}
         try:
+            if args["phase"] == RECORDED:
+                return {**result, **_recorded(args)}
             told = _answers(args, str(variables.get("inventory_dir") or "."))
         except (ChecklistError, ServiceError) as error:
             raise AnsibleActionFail(str(error)) from error
-        lines = table(HEADINGS, rows(told)) if told else ["The policy asks for nothing."]
-        display = Display()
-        display.banner("CHECKLIST")
-        for line in lines:
-            display.display(line)
+        lines = _show(told, "The policy asks for nothing.")
         kept = merged(args["before"], [one.as_record() for one in told])
         answer = {**result, "changed": False, "lines": lines, "answers": kept}
         answer["records"] = _records(args["plan"], kept)
         problem = refusal(told)
         return {**answer, "failed": True, "msg": problem} if problem else answer
+
+
+def _show(told: t.Sequence[Answer], nothing: str) -> list[str]:
+    lines = table(HEADINGS, rows(told)) if told else [nothing]
+    display = Display()
+    display.banner("CHECKLIST")
+    for line in lines:
+        display.display(line)
+    return lines
+
+
+def _recorded(args: t.Mapping[str, t.Any]) -> Data:
+    """What the ledger keeps of the last release that has succeeded, with what is attested now.
+
+    Raises:
+        ChecklistError: policy or attestations are wrong, or there is no such release.
+    """
+    records = together(args["ledgers"]).get(ENVIRONMENT, ())
+    whole = live_record(records)
+    if whole is None:
+        raise ChecklistError("the ledger knows of no release that has succeeded")
+    policy = policy_of(args["policy"])
+    known = whole.get("checklist", [])
+    told = recorded(known, policy, attested(args["attest"]), args["who"], _now())
+    lines = _show(told, "Nothing was asked of the last release.")
+    kept = merged(known, [one.as_record() for one in told])
+    facts = {"service": ENVIRONMENT, "release": whole["release"], "facts": {"checklist": kept}}
+    records_of = [facts] if kept != known else []
+    return {"changed": False, "lines": lines, "answers": kept, "records": records_of}
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def _answers(args: t.Mapping[str, t.Any], inventory: str) -> list[Answer]:
@@ -112,9 +150,8 @@ def _answers(args: t.Mapping[str, t.Any], inventory: str) -> list[Answer]:
     policy, checks = policy_of(args["policy"]), checks_of(args["checks"])
     names = asked(policy, PHASES[args["phase"]], args["whole"])
     look = _before if args["phase"] == BEFORE else _after
-    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     found = look(args, names, checks, inventory)
-    return answers(names, policy, found, attested(args["attest"]), args["who"], at)
+    return answers(names, policy, found, attested(args["attest"]), args["who"], _now())
 
 
 def _before(

@@ -12,8 +12,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Record, write_whole
-from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import Fleet, HostView
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import write_whole
 from ansible_collections.tagadodo.deploy.plugins.module_utils._release_report import reports_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._report_files import (
     Files,
@@ -21,6 +20,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._report_files impo
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._report_parts import INDEX
 from ansible_collections.tagadodo.deploy.plugins.module_utils._report_words import LANGUAGES
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._ledgers import together
 
 ARGUMENTS = {
     "ledgers": {"type": "list", "elements": "dict", "required": True},
@@ -62,7 +62,7 @@ class ActionModule(ActionBase):
         if not args["directory"]:
             raise ValueError("nothing says where to; set deploy_report_dir, for example to reports")
         directory = pathlib.Path(args["directory"]).expanduser().absolute()
-        reports = reports_of(_together(args["ledgers"]))
+        reports = reports_of(together(args["ledgers"]))
         files = report_files(reports, time.time(), args["language"])
         changed = {name: text for name, text in files.items() if _text(directory / name) != text}
         if not self._task.check_mode:
@@ -75,18 +75,6 @@ class ActionModule(ActionBase):
             "written": sorted(changed),
             "diff": {"before": "", "after": "".join(f"{name}\n" for name in sorted(changed))},
         }
-
-
-def _together(ledgers: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Sequence[Record]]:
-    """What any host knows of each release, by service."""
-    known = [one["records"] for one in ledgers if "records" in one]
-    if not known:
-        why = "; ".join(str(one["msg"]) for one in ledgers if "msg" in one)
-        raise ValueError(f"no host says what was released{': ' if why else ''}{why}")
-    fleet = Fleet(
-        app=tuple(HostView(str(number), releases=one) for number, one in enumerate(known)), proxy=()
-    )
-    return {name: fleet.records(name) for name in {name for one in known for name in one}}
 
 
 def _text(path: pathlib.Path) -> str:

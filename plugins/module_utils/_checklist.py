@@ -264,6 +264,35 @@ def _answer(
     return Answer(question, level, state, evidence, "", at)
 
 
+def recorded(
+    known: t.Sequence[Data],
+    policy: Policy,
+    attestations: t.Mapping[str, str],
+    who: str,
+    at: str,
+) -> t.List[Answer]:
+    """What a record keeps, with what is attested later on; what was answered before stays.
+
+    Args:
+        known: ``checklist`` of the record.
+    """
+    items = {str(one["name"]): one for one in known}
+    late = {*asked(policy, [DURING, AFTER]), *(n for n in attestations if n in NAMES)}
+    return [
+        _kept(one, policy, items[one.name])
+        if items.get(one.name, {}).get("state", OPEN) != OPEN
+        or (one.name in items and one.name not in attestations)
+        else _answer(one, policy, (), attestations, who, at)
+        for one in QUESTIONS
+        if one.name in items or one.name in late
+    ]
+
+
+def _kept(question: Question, policy: Policy, item: Data) -> Answer:
+    told = {key: str(item.get(key, "")) for key in ("state", "evidence", "by", "at")}
+    return Answer(question, policy.get(question.name, ""), **told)
+
+
 _SHOWN = {BLOCK: "blocks", WARN: "warns", "": "-"}
 
 

@@ -259,7 +259,7 @@ def _service(records: Records, name: str, record: Record) -> ServiceReport:
         verdicts=tuple(map(_verdict, record.get("verdicts", ()))),
         trend=tuple(_points(record)),
         migrations=dict(record.get("migrations", {})),
-        changes=_changes(before.get("settings", {}), record.get("settings", {}))
+        changes=settings_changes(before.get("settings", {}), record.get("settings", {}))
         if before
         else None,
         given_up_by=str(giver.get("by", "")),
@@ -344,7 +344,7 @@ def _began(record: Record) -> t.Optional[float]:
     return planned if recorded is None else min(planned, recorded)
 
 
-def _changes(before: Data, after: Data) -> t.Tuple[Change, ...]:
+def settings_changes(before: Data, after: Data) -> t.Tuple[Change, ...]:
     """Settings that differ, by their dotted paths; the version is told elsewhere."""
     old, new = dict(_leaves(before)), dict(_leaves(after))
     return tuple(

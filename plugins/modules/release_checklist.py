@@ -26,9 +26,11 @@ attributes:
     description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
 options:
   phase:
-    description: Which items are gone through, those before a release or those during and after it.
+    description: >-
+      Which items are gone through, those before a release, those during and after it, or those that the record of the last
+      release has (V(recorded)), to attest what is still open.
     type: str
-    choices: [before, after]
+    choices: [before, after, recorded]
     default: before
   whole:
     description: Whether items that the policy does not name are shown too.
@@ -37,11 +39,16 @@ options:
   plan:
     description: What M(tagadodo.deploy.release_plan) returned.
     type: dict
-    required: true
+    default: {}
+  ledgers:
+    description: What M(tagadodo.deploy.ledger_info) returned on each host, for O(phase=recorded).
+    type: list
+    elements: dict
+    default: []
   services:
     description: The services as the inventory describes them, without the values of secrets.
     type: dict
-    required: true
+    default: {}
   policy:
     description: Which items block, warn, or are off (C(deploy_checklist)).
     type: raw
@@ -122,7 +129,7 @@ answers:
   elements: dict
   sample: [{name: review, state: pass, evidence: attested by ada, by: ada, at: "2026-11-29T08:00:00Z"}]
 records:
-  description: The same as O(tagadodo.deploy.release#module:records). Empty where nothing is released.
+  description: The same as O(tagadodo.deploy.release#module:records). Empty where nothing is released, or nothing new is attested.
   returned: always
   type: list
   elements: dict

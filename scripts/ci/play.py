@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One run of a playbook in a pipeline. What to run and with what comes from environment variables.
 
-``PLAYBOOK``, ``INVENTORY`` (one a line), ``VERSION``, ``SERVICE``, ``MIGRATIONS``, ``LOCK_WAIT`` (seconds): what an
+``PLAYBOOK``, ``INVENTORY`` (one a line), ``VERSION``, ``SERVICE``, ``MIGRATIONS``, ``ATTEST``, ``LOCK_WAIT`` (seconds): what an
 operator types; an empty one was not typed. ``IMAGE``: the execution environment; without one ``.venv`` is used.
 ``GITHUB_ACTOR``: who asks for it. ``SSH_PRIVATE_KEY``, ``SSH_KNOWN_HOSTS``, ``ANSIBLE_VAULT_PASSWORD``: become files that end
 with the run. Ansible has the rest of the environment too; in a container, what inventories look up there.
@@ -28,6 +28,7 @@ ASKED = {
     "service": "SERVICE",
     "migrations": "MIGRATIONS",
     "lock_wait": "LOCK_WAIT",
+    "attest": "ATTEST",
     "operator": "GITHUB_ACTOR",
 }
 FILES = {

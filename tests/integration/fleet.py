@@ -208,6 +208,9 @@ class Fleet(Stack):
             "certbot_server": self.authority.directory,
             "certbot_ca_file": str(self.authority.server_ca),
             "deploy_ca_file": "{{ deploy_config_dir }}/nginx/tls/issuers.pem",
+            # what production's checklist asks people, and of the disk of the machine that all of them share
+            "attest": dict.fromkeys(("review", "tests", "staging"), "tests/integration"),
+            "deploy_checks": {"disk": {"minimum_percent": 1}},
         }
         (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}, indent=1))
         # As those of the environment itself, which they come after.

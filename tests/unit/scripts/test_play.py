@@ -69,6 +69,11 @@ def test_what_makes_no_sense_is_refused_in_one_line(
     assert (tmp_path / "output").read_text() == f"reason={told}\n"
 
 
+def test_who_attests_is_handed_over(play: t.Any) -> None:
+    asked = {**ASKED, "ATTEST": "review: reviewers, tests: run 7"}
+    assert json.loads(play.arguments(asked)[-1])["attest"] == asked["ATTEST"]
+
+
 def test_a_rollback_needs_no_version(play: t.Any) -> None:
     assert play.arguments({**ASKED, "PLAYBOOK": "rollback", "VERSION": ""})[0] == "rollback.yml"
 

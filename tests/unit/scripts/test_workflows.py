@@ -16,6 +16,10 @@ from expressions import condition, expand
 from stand_ins import image_tags
 from workflows import load, typed_inputs
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._checklist import (
+    attested,
+    policy_of,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     ServiceError,
 )
@@ -30,6 +34,7 @@ OURS = ROOT / ".github/workflows"
 EXAMPLES = ROOT / "examples/tagadodo/.github/workflows"
 SHA = "0123456789abcdef0123456789abcdef01234567"
 # Which inventory an environment of GitHub has.
+NEEDS = {name: {"outputs": {"version": "v1.1.0"}} for name in ("backend", "frontend")}
 INVENTORIES = {"staging": "staging", "production": "prod"}
 
 # What docker/metadata-action v6.2.0 has answered to the tags of app-image.yml.
@@ -178,6 +183,17 @@ def test_a_rollback_by_hand_is_of_what_was_chosen(
     given = expand(workflow["jobs"]["rollback"]["with"], context)
     assert (given["service"], given["inventory"], given["health"]) == (service, inventory, health)
     assert (given["version"], given["migrations"]) == ("", "leave")
+
+
+def test_a_release_to_production_attests_what_its_checklist_asks_of_people() -> None:
+    path = ROOT / "inventories/prod/group_vars/all/main.yml"
+    policy = policy_of(yaml.safe_load(path.read_text())["deploy_checklist"])
+    people = {"review", "tests", "staging"}
+    machines = {"migrations", "variables", "way_back", "backup", "disk", "certificates", "clock"}
+    assert {name for name, level in policy.items() if level == "block"} == people | machines
+    job = load(EXAMPLES / "pipeline.yml")["jobs"]["deploy-production"]
+    given = expand(job["with"], {"github": {"run_id": "77"}, "vars": {}, "needs": NEEDS})
+    assert set(attested(given["attest"])) == people
 
 
 def test_the_examples_call_the_version_of_this_collection() -> None:

@@ -23,6 +23,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._checklist import 
     attested,
     merged,
     policy_of,
+    recorded,
     refusal,
     rows,
 )
@@ -207,4 +208,23 @@ def test_a_later_answer_takes_the_place_of_an_earlier_one() -> None:
         ("disk", "pass"),
         ("tickets", "pass"),
         ("of another version", "pass"),
+    ]
+
+
+def test_what_a_record_keeps_is_added_to_and_never_overruled() -> None:
+    known = [
+        {"name": "disk", "state": "fail", "evidence": "full", "by": "", "at": "then"},
+        {"name": "review", "state": "pass", "evidence": "", "by": "bo", "at": "then"},
+        {"name": "watched", "state": "open", "evidence": "5 min", "by": "", "at": "then"},
+        {"name": "tickets", "state": "open", "evidence": "", "by": "", "at": "then"},
+    ]
+    persons = {"disk": "eve", "review": "eve", "tickets": "ada", "documentation": "ada"}
+    told = recorded(known, {"team_told_after": "warn"}, persons, "ada", AT)
+    assert [(one.question.name, one.state, one.by, one.at) for one in told] == [
+        ("review", "pass", "bo", "then"),
+        ("disk", "fail", "", "then"),
+        ("watched", "open", "", "then"),
+        ("team_told_after", "open", "", AT),
+        ("documentation", "pass", "ada", AT),
+        ("tickets", "pass", "ada", AT),
     ]
