@@ -31,6 +31,8 @@ CONTROLLER_ONLY = {
     "include_vars",
     "validate_argument_spec",
     "service_check",
+    "release_checklist",
+    "release_drift",
     "release_plan",
     "release_report",
     "release_status",

@@ -61,6 +61,17 @@ PASSES = {
     "a build of develop in staging": (allowed("develop-3f2a1b0", STAGING), ["backend"]),
     "a release candidate in staging": (allowed("v1.2.0-rc.1", STAGING), ["backend"]),
     "what was live may be live again": (allowed("1.0.0", PRODUCTION, release=False), ["backend"]),
+    "a checklist": (
+        check(
+            only="backend",
+            checklist={
+                "policy": {"disk": "block", "tickets": "warn", "clock": False},
+                "checks": {"disk": {"minimum_percent": 20}, "tests": {"headers": {"a": SECRET}}},
+                "attest": "review:ada",
+            },
+        ),
+        ["backend"],
+    ),
     "hosts": (
         check(
             services={
@@ -157,6 +168,18 @@ MISTAKES = {
         allowed("v1.2.3", {"release": "v[0-9"}),
         "deploy_versions.release: v[0-9 is not a regular expression: unterminated character set",
     ),
+    "an unknown item": (
+        check(checklist={"policy": {"dsik": "block"}}),
+        "deploy_checklist.dsik: not known; did you mean disk?",
+    ),
+    "an unknown check": (
+        check(checklist={"checks": {"disk": {"percent": 3}}}),
+        "deploy_checks.disk.percent: not known; did you mean minimum_percent?",
+    ),
+    "nobody who attests": (
+        check(checklist={"attest": {"review": ""}}),
+        "attest.review: nobody is named; write for example review: ada",
+    ),
     "a wrong argument": (check(onyl="backend"), "onyl. Supported parameters include: "),
     "names that are none": (check(only=7), "service: 7 is not described"),
 }
@@ -186,6 +209,14 @@ def test_it_says_what_hosts_are_asked_about(answers: dict[str, t.Any]) -> None:
     )
     assert asked["logs"] == {"backend": "/var/log/shop/nginx/backend.access.json"}
     assert answers["by list"].result["asked"]["tags"] == ["tagadodo/backend:1.0.0"]
+
+
+def test_it_says_what_the_checklist_asks(answers: dict[str, t.Any]) -> None:
+    checklist = answers["a checklist"].result["checklist"]
+    assert (checklist["before"], checklist["after"]) == (["disk"], ["tickets"])
+    assert checklist["looks"]["disk"] == {"minimum_percent": 20.0, "paths": []}
+    assert set(checklist["looks"]) == {"disk", "clock", "certificates", "backup", "monitoring"}
+    assert answers["all"].result["checklist"] == {"before": [], "after": [], "looks": {}}
 
 
 @pytest.mark.parametrize("case", MISTAKES)
