@@ -93,19 +93,37 @@ class ActionModule(ActionBase):
     ) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
         _validated, args = ActionBase.validate_argument_spec(self, ARGUMENTS)
-        variables = task_vars or {}
+        inventory = str((task_vars or {}).get("inventory_dir") or ".")
         try:
-            if args["phase"] == RECORDED:
-                return {**result, **_recorded(args)}
-            told = _answers(args, str(variables.get("inventory_dir") or "."))
-        except (ChecklistError, ServiceError) as error:
-            raise AnsibleActionFail(str(error)) from error
-        lines = _show(told, "The policy asks for nothing.")
-        kept = merged(args["before"], [one.as_record() for one in told])
-        answer = {**result, "changed": False, "lines": lines, "answers": kept}
-        answer["records"] = _records(args["plan"], kept)
-        problem = refusal(told)
-        return {**answer, "failed": True, "msg": problem} if problem else answer
+            return {**result, "changed": False, **_gone_through(args, inventory)}
+        except (ChecklistError, ServiceError, ValueError) as error:
+            problem = str(error)
+        # Users have the release by then: it has ended well, whatever goes wrong here.
+        except Exception as error:
+            if args["phase"] != AFTER:
+                raise
+            problem = repr(error)
+        if args["phase"] != AFTER:
+            raise AnsibleActionFail(problem)
+        Display().warning(f"the checklist was not gone through: {problem}")
+        return {**result, "changed": False, "lines": [], "answers": args["before"], "records": []}
+
+
+def _gone_through(args: t.Mapping[str, t.Any], inventory: str) -> Data:
+    """
+    Raises:
+        ChecklistError: policy, checks or attestations are wrong.
+        ServiceError: the description of the services is wrong.
+        ValueError: no host says what was released.
+    """
+    if args["phase"] == RECORDED:
+        return _recorded(args)
+    told = _answers(args, inventory)
+    lines = _show(told, "The policy asks for nothing.")
+    kept = merged(args["before"], [one.as_record() for one in told])
+    answer = {"lines": lines, "answers": kept, "records": _records(args["plan"], kept)}
+    problem = refusal(told)
+    return {**answer, "failed": True, "msg": problem} if problem else answer
 
 
 def _show(told: t.Sequence[Answer], nothing: str) -> list[str]:
@@ -122,6 +140,7 @@ def _recorded(args: t.Mapping[str, t.Any]) -> Data:
 
     Raises:
         ChecklistError: policy or attestations are wrong, or there is no such release.
+        ValueError: no host says what was released.
     """
     records = together(args["ledgers"]).get(ENVIRONMENT, ())
     whole = live_record(records)
@@ -134,7 +153,7 @@ def _recorded(args: t.Mapping[str, t.Any]) -> Data:
     kept = merged(known, [one.as_record() for one in told])
     facts = {"service": ENVIRONMENT, "release": whole["release"], "facts": {"checklist": kept}}
     records_of = [facts] if kept != known else []
-    return {"changed": False, "lines": lines, "answers": kept, "records": records_of}
+    return {"lines": lines, "answers": kept, "records": records_of}
 
 
 def _now() -> str:

@@ -29,6 +29,15 @@ PLAN = {
     "steps": [],
     "backup_hours": None,
 }
+OPEN = {"name": "tickets", "state": "open", "evidence": "", "by": "", "at": "then"}
+LEDGER = {
+    "records": {
+        "_environment": [
+            {"release": "20261129-080000", "outcome": "succeeded", "checklist": [OPEN]},
+            {"release": "20261128-080000", "outcome": "succeeded"},
+        ]
+    }
+}
 FULL = {"findings": [{"item": "disk", "state": "fail", "evidence": "3 % of /var is free"}]}
 ROOM = {"findings": [{"item": "disk", "state": "pass", "evidence": "42 % of /var is free"}]}
 POLICY = {"disk": "block", "review": "block", "clock": "warn", "backup": "off", "tickets": "warn"}
@@ -53,6 +62,15 @@ TASKS = {
         attest={"tickets": "bo"},
         before=[{"name": "disk", "state": "pass", "evidence": "web1: room"}],
     ),
+    "after, and something is wrong": checklist(
+        phase="after", plan={**PLAN, "steps": 7}, before=[{"name": "disk", "state": "pass"}]
+    ),
+    "before, and something is wrong": checklist(plan={**PLAN, "records": 7}),
+    "later": checklist(
+        phase="recorded", plan={}, services={}, ledgers=[LEDGER, {}], attest="tickets:bo"
+    ),
+    "later, and nothing is known": checklist(phase="recorded", ledgers=[{"records": {}}]),
+    "later, and nobody answers": checklist(phase="recorded", ledgers=[{"msg": "it is broken"}]),
     "misspelt": checklist(policy={"dsik": "block"}),
 }
 
@@ -115,6 +133,24 @@ def test_items_after_the_release_are_kept_with_those_before_it(answered: t.Any) 
         ("disk", "pass"),
         ("tickets", "pass"),
     ]
+
+
+def test_a_release_that_is_made_fails_for_no_checklist(answered: t.Any) -> None:
+    one = answered["after, and something is wrong"]
+    assert not one.result.get("failed"), one.result
+    assert one.result["answers"] == [{"name": "disk", "state": "pass"}]
+    assert "the checklist was not gone through" in str(one.result["warnings"])
+    assert answered["before, and something is wrong"].result["failed"]
+
+
+def test_what_is_attested_later_goes_into_the_record_of_the_last_release(answered: t.Any) -> None:
+    (record,) = answered["later"].result["records"]
+    assert record["release"] == "20261129-080000"
+    (item,) = record["facts"]["checklist"]
+    assert (item["name"], item["state"], item["by"]) == ("tickets", "pass", "bo")
+    told = answered["later, and nothing is known"].result["msg"]
+    assert told == "the ledger knows of no release that has succeeded"
+    assert "it is broken" in answered["later, and nobody answers"].result["msg"]
 
 
 def test_a_misspelt_item_is_refused(answered: t.Any) -> None:
