@@ -249,6 +249,8 @@ def _limits(
     c: Data, facts: Data, service: Service, platform: Platform, host: str
 ) -> t.Iterator[t.Tuple[str, str]]:
     wanted = wanted_settings(service, platform, str(c["slot"]), int(c["number"]), host)
+    # Who is not named is the user of the image.
+    wanted["user"] = wanted["user"] or facts.get("image_user", "")
     for key, value in wanted.items():
         there = facts["settings"].get(key)
         if there != value:

@@ -72,6 +72,7 @@ def _look(
             name.partition("@")[2] for name in image.get("RepoDigests") or ()
         ),
         "settings": _settings(container, network),
+        "image_user": image["Config"].get("User") or "",
         "env": {name: env[name] for name in names if name in env},
         "secrets": {name: _compared(env.get(name), value) for name, value in secrets.items()},
         "strangers": sorted(
