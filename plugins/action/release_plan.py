@@ -26,6 +26,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._report_words import LANGUAGES
 from ansible_collections.tagadodo.deploy.plugins.module_utils._rollback import (
+    plan_giving_up,
     plan_revert,
     plan_rollback,
     plan_rollbacks,
@@ -68,6 +69,7 @@ ARGUMENTS = {
     "services": {"type": "dict", "required": True},
     "only": {"type": "raw"},
     "version": {"type": "str"},
+    "given_up": {"type": "str", "default": ""},
     "who": {"type": "str", "default": ""},
     "language": {"type": "str", "choices": sorted(LANGUAGES), "default": "en"},
     "committed_at": {"type": "str", "default": ""},
@@ -230,6 +232,8 @@ def _plans(
         return [plan for plan in joining if plan]
     if args["kind"] == "revert":
         return [plan_revert(fleet, service) for service in named]
+    if args["kind"] == "rollback" and args["given_up"]:
+        return plan_giving_up(fleet, named, release, args["given_up"], data)
     if args["kind"] == "rollback":
         if not args["only"] and not args["version"]:
             return plan_rollbacks(fleet, named, release, data)

@@ -24,7 +24,8 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._durable import sy
 
 SCHEMA = 1
 OUTCOMES = ("running", "succeeded", "failed", "held", "rolled_back")
-UNFINISHED = ("running", "held")
+HELD = "held"
+UNFINISHED = ("running", HELD)
 ENVIRONMENT = "_environment"  # no service's name: those begin with a letter
 
 # What is followed, and so has to be of its type where it is there.

@@ -9,7 +9,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Record, good_before
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
+    HELD,
+    Record,
+    good_before,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
     Fleet,
     PlanError,
@@ -26,6 +30,8 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._undo import (
     migrations_since,
     own_migrations,
 )
+
+ANY_UNFINISHED = "unfinished"  # in place of a release's name, which begins with a year
 
 
 class NoGoodRelease(PlanError):
@@ -180,12 +186,47 @@ def plan_rollbacks(
     return plans
 
 
-def _stays(fleet: Fleet, service: Service) -> ServicePlan:
+def plan_giving_up(
+    fleet: Fleet, services: t.Sequence[Service], release: str, given_up: str, data: str = ""
+) -> t.List[ServicePlan]:
+    """Plan going back from one release, with the services that have it live or half way; the others stay as they are.
+
+    Args:
+        given_up: name of that release, or ``ANY_UNFINISHED``.
+
+    Raises:
+        NoGoodRelease: a service has nothing to go back to.
+    """
+    return [
+        plan_rollback(fleet, service, release, data=data)
+        if _concerns(fleet, service, given_up)
+        else _stays(fleet, service, _not_of(given_up))
+        for service in services
+    ]
+
+
+def _concerns(fleet: Fleet, service: Service, given_up: str) -> bool:
+    """Whether a service has that release. One that is held waits for people."""
+    unfinished = fleet.unfinished(service.name)
+    if unfinished:
+        names = (ANY_UNFINISHED, str(unfinished["release"]))
+        return unfinished.get("outcome") != HELD and given_up in names
+    return (fleet.live_record(service.name) or {}).get("release") == given_up
+
+
+def _not_of(given_up: str) -> str:
+    if given_up == ANY_UNFINISHED:
+        return "no run that was killed has left it half way"
+    return f"{given_up} is neither live nor was it left half way"
+
+
+def _stays(
+    fleet: Fleet, service: Service, reason: str = "there is no earlier good release"
+) -> ServicePlan:
     """Leave a service alone, whatever state it is in."""
     live = fleet.slot_with_most(service.name)
     current = live_container(fleet, service, live)
     version, image, release = (
         str(current[key]) if current else "" for key in ("version", "image", "release")
     )
-    reasons = ("there is no earlier good release",)
-    return ServicePlan(service, "keep", live, version, image, release, current, reasons)
+    return ServicePlan(service, "keep", live, version, image, release, current, (reason,))

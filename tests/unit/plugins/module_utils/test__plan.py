@@ -19,6 +19,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
     plan_deploy,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._rollback import (
+    plan_giving_up,
     plan_revert,
     plan_rollback,
     plan_rollbacks,
@@ -513,6 +514,43 @@ def test_a_rollback_of_all_leaves_a_service_alone_that_was_never_set_up() -> Non
     plans = plan_rollbacks(known, [service(), frontend()], "r3")
     told = "frontend: nothing is live; there is no earlier good release"
     assert planned_text(known, plans)[-1] == told
+
+
+@pytest.mark.parametrize(
+    ("on", "given_up", "done"),
+    [
+        (with_frontend(ONLY_ONE, frontend=0), "r2", ["restore", "keep"]),
+        (with_frontend(ONLY_ONE, frontend=0), "r3", ["keep", "keep"]),
+        (with_frontend(ONLY_ONE, frontend=0), "unfinished", ["keep", "keep"]),
+    ],
+)
+def test_a_release_is_given_up_by_the_services_that_have_it(
+    on: Fleet, given_up: str, done: list[str]
+) -> None:
+    plans = plan_giving_up(on, [service(), frontend()], "r9", given_up)
+    assert [plan.action for plan in plans] == done
+
+
+@pytest.mark.parametrize(
+    ("outcome", "given_up", "done"),
+    [
+        ("running", "r2", "restore"),
+        ("running", "unfinished", "restore"),
+        ("running", "r1", "keep"),
+        ("held", "r2", "keep"),
+        ("held", "unfinished", "keep"),
+        ("failed", "r2", "keep"),
+    ],
+)
+def test_what_was_left_half_way_is_given_up_but_what_waits_for_people_and_what_has_ended_stays(
+    outcome: str, given_up: str, done: str
+) -> None:
+    on = killed(25, outcome=outcome)
+    (plan,) = plan_giving_up(on, [service(strategy="canary")], "r9", given_up)
+    assert plan.action == done
+    if done == "keep":
+        (told,) = planned_text(on, [plan])
+        assert "stays" in told
 
 
 def test_a_rollback_of_all_is_refused_when_no_service_can_go_back() -> None:
