@@ -12,21 +12,10 @@ import typing as t
 import yaml
 from ansible.parsing.splitter import parse_kv
 
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._playbooks import variable_names
+
 FOR_EXAMPLE = {"version": "1.2.0", "service": "backend", "snapshot": "latest"}
-NAMES = (
-    *FOR_EXAMPLE,
-    "operator",
-    "overwrite",
-    "migrations",
-    "reason",
-    "lock_wait",
-    "lock_seconds",
-    "docker_upgrade",
-    "committed_at",
-    "attest",
-    "drift",
-    "drift_fails",
-)
+NAMES = variable_names()
 OTHERS = ("services",)  # near one of them, and known
 NEAR = 0.85  # two letters that changed places are near
 
