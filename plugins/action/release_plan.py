@@ -53,6 +53,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._undo import POLIC
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import host_view
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._origin import origin_of
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import (
+    as_names,
     named_services,
     parse_services,
     select_services,
@@ -69,7 +70,7 @@ ARGUMENTS = {
     "services": {"type": "dict", "required": True},
     "only": {"type": "raw"},
     "version": {"type": "str"},
-    "given_up": {"type": "str", "default": ""},
+    "given_up": {"type": "raw"},
     "who": {"type": "str", "default": ""},
     "language": {"type": "str", "choices": sorted(LANGUAGES), "default": "en"},
     "committed_at": {"type": "str", "default": ""},
@@ -233,7 +234,7 @@ def _plans(
     if args["kind"] == "revert":
         return [plan_revert(fleet, service) for service in named]
     if args["kind"] == "rollback" and args["given_up"]:
-        return plan_giving_up(fleet, named, release, args["given_up"], data)
+        return plan_giving_up(fleet, named, release, as_names(args["given_up"]), data)
     if args["kind"] == "rollback":
         if not args["only"] and not args["version"]:
             return plan_rollbacks(fleet, named, release, data)

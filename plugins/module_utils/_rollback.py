@@ -187,12 +187,12 @@ def plan_rollbacks(
 
 
 def plan_giving_up(
-    fleet: Fleet, services: t.Sequence[Service], release: str, given_up: str, data: str = ""
+    fleet: Fleet, services: t.Sequence[Service], release: str, given_up: t.Sequence[str], data: str
 ) -> t.List[ServicePlan]:
-    """Plan going back from one release, with the services that have it live or half way; the others stay as they are.
+    """Plan going back from some releases, with the services that have them live or half way; the others stay as they are.
 
     Args:
-        given_up: name of that release, or ``ANY_UNFINISHED``.
+        given_up: names of these releases; ``ANY_UNFINISHED`` among them stands for whatever was left half way.
 
     Raises:
         NoGoodRelease: a service has nothing to go back to.
@@ -205,19 +205,20 @@ def plan_giving_up(
     ]
 
 
-def _concerns(fleet: Fleet, service: Service, given_up: str) -> bool:
-    """Whether a service has that release. One that is held waits for people."""
+def _concerns(fleet: Fleet, service: Service, given_up: t.Sequence[str]) -> bool:
+    """Whether a service has one of those releases. One that is held waits for people."""
     unfinished = fleet.unfinished(service.name)
     if unfinished:
-        names = (ANY_UNFINISHED, str(unfinished["release"]))
-        return unfinished.get("outcome") != HELD and given_up in names
-    return (fleet.live_record(service.name) or {}).get("release") == given_up
+        named = {ANY_UNFINISHED, str(unfinished["release"])}.intersection(given_up)
+        return unfinished.get("outcome") != HELD and bool(named)
+    return (fleet.live_record(service.name) or {}).get("release") in given_up
 
 
-def _not_of(given_up: str) -> str:
-    if given_up == ANY_UNFINISHED:
+def _not_of(given_up: t.Sequence[str]) -> str:
+    names = [name for name in given_up if name not in ("", ANY_UNFINISHED)]
+    if not names:
         return "no run that was killed has left it half way"
-    return f"{given_up} is neither live nor was it left half way"
+    return f"{', '.join(names)} is neither live nor was it left half way"
 
 
 def _stays(

@@ -46,11 +46,11 @@ options:
     type: str
   given_up:
     description:
-      - The only release that a rollback gives up, where it is live or was left half way. V(unfinished) stands for whatever a
-        run that was killed has left half way. Services that it does not concern stay as they are. O(version) is not looked at.
+      - The only releases that a rollback gives up, as list or text with commas, each where it is live or was left half way.
+        V(unfinished) stands for whatever a run that was killed has left half way. Services that none of it concerns stay
+        as they are. O(version) is not looked at.
       - A release that is held waits for people, and stays.
-    type: str
-    default: ""
+    type: raw
   who:
     description: Who asked for it, for the ledger.
     type: str

@@ -26,4 +26,6 @@ def playbook_specs() -> t.Mapping[str, Spec]:
 
 def variable_names() -> t.Tuple[str, ...]:
     """All that any of them takes."""
-    return tuple(dict.fromkeys(name for spec in playbook_specs().values() for name in spec["options"]))
+    return tuple(
+        dict.fromkeys(name for spec in playbook_specs().values() for name in spec["options"])
+    )

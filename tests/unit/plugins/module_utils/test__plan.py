@@ -521,13 +521,14 @@ def test_a_rollback_of_all_leaves_a_service_alone_that_was_never_set_up() -> Non
     [
         (with_frontend(ONLY_ONE, frontend=0), "r2", ["restore", "keep"]),
         (with_frontend(ONLY_ONE, frontend=0), "r3", ["keep", "keep"]),
-        (with_frontend(ONLY_ONE, frontend=0), "unfinished", ["keep", "keep"]),
+        (with_frontend(ONLY_ONE, frontend=0), "unfinished,r2", ["restore", "keep"]),
+        (with_frontend(ONLY_ONE, frontend=0), "unfinished,", ["keep", "keep"]),
     ],
 )
 def test_a_release_is_given_up_by_the_services_that_have_it(
     on: Fleet, given_up: str, done: list[str]
 ) -> None:
-    plans = plan_giving_up(on, [service(), frontend()], "r9", given_up)
+    plans = plan_giving_up(on, [service(), frontend()], "r9", given_up.split(","), "")
     assert [plan.action for plan in plans] == done
 
 
@@ -535,7 +536,7 @@ def test_a_release_is_given_up_by_the_services_that_have_it(
     ("outcome", "given_up", "done"),
     [
         ("running", "r2", "restore"),
-        ("running", "unfinished", "restore"),
+        ("running", "unfinished,r7", "restore"),
         ("running", "r1", "keep"),
         ("held", "r2", "keep"),
         ("held", "unfinished", "keep"),
@@ -546,7 +547,7 @@ def test_what_was_left_half_way_is_given_up_but_what_waits_for_people_and_what_h
     outcome: str, given_up: str, done: str
 ) -> None:
     on = killed(25, outcome=outcome)
-    (plan,) = plan_giving_up(on, [service(strategy="canary")], "r9", given_up)
+    (plan,) = plan_giving_up(on, [service(strategy="canary")], "r9", given_up.split(","), "")
     assert plan.action == done
     if done == "keep":
         (told,) = planned_text(on, [plan])
