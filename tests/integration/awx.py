@@ -405,13 +405,13 @@ def check_survey(spec: Item) -> None:
     if not names or len(names) != len(set(names)):
         raise Refused("'spec' doesn't contain any items, or a variable twice.")
     for one in spec["spec"]:
-        for name, kind in (
+        for name, needed in (
             ("type", str),
             ("question_name", str),
             ("variable", str),
             ("required", bool),
         ):
-            if not isinstance(one.get(name), kind):
+            if not isinstance(one.get(name), needed):
                 raise Refused(f"'{name}' missing from survey question {one}")
         if one["type"] not in QUESTIONS:
             raise Refused(f"'{one['type']}' is not one of the allowed question types.")

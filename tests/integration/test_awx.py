@@ -14,13 +14,14 @@ import sys
 import typing as t
 
 import pytest
-import yaml
 from awx import HIDDEN, Awx, controller
+from awx_job import OBJECTS, described
 from stack import ROOT
 
-OBJECTS = ROOT / "roles/awx/files/objects.yml"
-FIELDS = ("ssh_key_data", "mongo_uri", "redis_password", "jwt_secret", "jwt_refresh_secret")
-FIELDS += ("admin_password", "backup_password")
+FIELDS = (
+    *("ssh_key_data", "mongo_uri", "redis_password", "jwt_secret", "jwt_refresh_secret"),
+    *("admin_password", "backup_password"),
+)
 SECRETS = {
     f"AWX_{environment}_{name}".upper(): f"hush-{environment}-{name}"
     for environment in ("staging", "production")
@@ -37,17 +38,6 @@ NOTIFICATIONS = {
     }
 }
 GIVEN = {"awx_image": "registry.example.com/ee:1", "awx_notifications": NOTIFICATIONS}
-
-
-class Objects(yaml.SafeLoader):
-    """Of the role's data, in which texts may be AWX's own templates."""
-
-
-Objects.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
-
-
-def described() -> dict[str, t.Any]:
-    return t.cast("dict[str, t.Any]", yaml.load(OBJECTS.read_text(), Objects))
 
 
 def awx_yml(

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import docker
 import pytest
+from awx_job import Jobs, exported, templates_of
 from clients import live_version
 from conftest import REGISTRY
 from execution_environment import execution_environment
@@ -233,17 +234,57 @@ def test_a_broken_image_fails_and_everybody_is_told_why_while_the_one_before_sta
     assert live_version(application.staging) == before
 
 
-def test_by_hand_it_is_rolled_back_from_an_execution_environment(application: Application) -> None:
+@pytest.fixture(scope="module")
+def environment(application: Application) -> t.Iterator[str]:
+    """An execution environment."""
     with execution_environment(f"{REGISTRY}/{application.staging.name}/ee:1") as image:
-        application.variables["EXECUTION_ENVIRONMENT"] = image
-        jobs = application.push(
-            "refs/heads/main", "rollback", environment="staging", service="backend"
-        )
+        yield image
+
+
+def test_by_hand_it_is_rolled_back_from_an_execution_environment(
+    application: Application, environment: str
+) -> None:
+    application.variables["EXECUTION_ENVIRONMENT"] = environment
+    jobs = application.push("refs/heads/main", "rollback", environment="staging", service="backend")
     assert jobs["rollback"].result == "success", failures(jobs)
     assert live_version(application.staging) == FIRST
     assert application.slack.texts[-1].startswith(
         ":white_check_mark: rollback backend on staging: success, by octocat"
     )
+
+
+def test_awx_releases_it_in_the_same_environment(
+    application: Application, environment: str
+) -> None:
+    """Secrets from the environment, the user's key from an agent, and a project that cannot be written to."""
+    fleet, folder = application.staging, application.folder
+    own = application.environments["staging"]
+    jobs = Jobs(
+        folder,
+        exported(fleet.inventory, str(folder / "overlay")),
+        templates_of("staging", ["backend", "frontend"]),
+        {name.upper(): own[name.upper()] for name in fleet.secrets},
+        key=own["SSH_PRIVATE_KEY"],
+        image=environment,
+    )
+    version = f"develop-{application.git('rev-parse', 'develop~1')[:12]}"
+    answers: dict[str, t.Any] = {"version": version, "service": ["backend"]}
+    for template, given, verdict in (
+        ("set up, check", {"version": FIRST}, "planned"),
+        ("deploy, check", answers, "planned"),
+        ("deploy", answers, "succeeded"),
+        ("certificates, dry run", {}, None),
+        ("certificates", {}, None),
+        ("rollback", {"service": ["backend"], "version": FIRST}, "rolled_back"),
+    ):
+        ended = jobs.run(template, given)
+        assert ended.code == 0, ended.output
+        assert ended.artifacts.get("deployed_verdict") == verdict, template
+        for name in fleet.secrets:
+            assert own[name.upper()] not in ended.output, name
+        if template == "deploy":
+            assert live_version(fleet) == version
+    assert live_version(fleet) == FIRST
 
 
 def test_a_tag_that_is_not_on_main_is_refused_before_anything_is_built(
