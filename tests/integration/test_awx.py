@@ -154,13 +154,17 @@ def test_the_workflow_waits_for_approval_and_takes_back_what_fails(awx: Awx) -> 
         for edge in ("success", "failure", "always")
         for following in one.get(edge, ())
     }
-    assert ("deploy-staging", "success", "approval") in edges
+    assert ("preflight-staging", "success", "deploy-staging") in edges
+    assert ("deploy-staging", "success", "preflight-production") in edges
+    assert ("preflight-production", "success", "approval") in edges
     assert ("approval", "success", "deploy-production") in edges
     assert ("deploy-production", "failure", "take-back-production") in edges
     approval = awx.of("workflow_approval_templates", nodes["approval"]["unified_job_template"])
     assert approval["timeout"] == 14400
     (workflow,) = awx.objects["workflow_job_templates"].values()
-    assert [one["variable"] for one in workflow["survey"]["spec"]] == ["version", "service"]
+    assert [one["variable"] for one in workflow["survey"]["spec"]] == [
+        *("version", "service", "attest")
+    ]
     assert len(workflow["lists"]["notification_templates_approvals"]) == 1
 
 
@@ -210,9 +214,9 @@ def test_a_changed_survey_is_one_change_and_a_check_tells_it(
     awx: Awx, tmp_path: pathlib.Path
 ) -> None:
     text = OBJECTS.read_text()
-    assert text.count("variables: [version, service]") == 1
+    assert text.count("variables: [version, service, attest]") == 1
     mine = tmp_path / "objects.yml"
-    mine.write_text(text.replace("variables: [version, service]", "variables: [version]"))
+    mine.write_text(text.replace("variables: [version, service, attest]", "variables: [version]"))
     awx.changes.clear()
     assert changed(awx_yml(awx, "--tags=workflow", "--check", awx_objects=str(mine))) == 1
     assert awx.changes == []
