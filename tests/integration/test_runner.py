@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import pathlib
-import threading
 import time
 import typing as t
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pytest
 from awx_job import Ended, Jobs, exported, templates_of
@@ -67,6 +68,13 @@ def test_a_backup_is_made_and_can_be_restored(jobs: Jobs, stack: Stack) -> None:
     good(jobs.run("backup"))
     good(jobs.run("restore drill", left_open(jobs, "restore drill")))
     assert list((stack.state_dir / "backup/drills").iterdir())
+
+
+def test_the_checklist_is_gone_through_before_a_release(jobs: Jobs, stack: Stack) -> None:
+    before = stack.snapshot()
+    blank = left_open(jobs, "preflight", "version")
+    good(jobs.run("preflight", {"version": "1.1.0"}, blank))
+    assert stack.snapshot() == before
 
 
 def test_a_check_of_a_release_plans_it_and_changes_nothing(jobs: Jobs, stack: Stack) -> None:
@@ -140,53 +148,64 @@ def test_the_status_is_shown(jobs: Jobs) -> None:
     assert "1.0.0" in shown.output
 
 
-@pytest.fixture
-def watched(jobs: Jobs, stack: Stack) -> t.Iterator[t.Callable[[str], threading.Thread]]:
-    """Start a release that is watched for long, beside the test, and wait until it is."""
-    before, ended = jobs.inventory, []
-    jobs.inventory = inventory_of(stack, services_with(bake=600, min_ready=1), jobs.folder)
+def test_what_is_attested_after_a_release_is_kept_and_nothing_has_drifted(jobs: Jobs) -> None:
+    good(jobs.run("checklist", {"attest": "documentation:ada"}))
+    good(jobs.run("checklist", left_open_texts(jobs, "checklist")))
+    good(jobs.run("drift", {}, left_open(jobs, "drift")))
 
-    def started(version: str) -> threading.Thread:
-        answers = {"version": version, "service": ["backend"]}
-        known = set((stack.state_dir / "gate").glob("*.jsonl"))
-        job = threading.Thread(target=lambda: ended.append(jobs.run("deploy", answers)))
-        job.ended = ended  # type: ignore[attr-defined]
-        job.start()
+
+@dataclass
+class Watched:
+    """A release that is under way beside the test, and watched for long."""
+
+    jobs: Jobs
+    stack: Stack
+    results: Future[Ended] | None = None
+
+    def start(self, version: str) -> None:
+        gate, answers = self.stack.state_dir / "gate", {"version": version, "service": ["backend"]}
+        known = set(gate.glob("*.jsonl"))
+        self.results = ThreadPoolExecutor().submit(self.jobs.run, "deploy", answers)
         deadline = time.monotonic() + WAIT
-        while job.is_alive() and not any(
-            '"100 %"' in one.read_text()
-            for one in set((stack.state_dir / "gate").glob("*.jsonl")) - known
-        ):
+        while not any('"100 %"' in one.read_text() for one in {*gate.glob("*.jsonl")} - known):
+            assert not self.results.done(), self.ended.output
             assert time.monotonic() < deadline, "nobody watches it"
             time.sleep(0.2)
-        return job
 
-    yield started
+    @property
+    def ended(self) -> Ended:
+        """What it has come to, as soon as it has."""
+        assert self.results
+        return self.results.result()
+
+
+@pytest.fixture
+def watched(jobs: Jobs, stack: Stack) -> t.Iterator[Watched]:
+    before = jobs.inventory
+    jobs.inventory = inventory_of(stack, services_with(bake=600, min_ready=1), jobs.folder)
+    yield Watched(jobs, stack)
     jobs.inventory = before
 
 
 def test_a_release_that_is_watched_is_held_let_go_on_and_passed(
-    jobs: Jobs, watched: t.Callable[[str], threading.Thread]
+    jobs: Jobs, watched: Watched
 ) -> None:
-    job = watched("1.1.0")
+    watched.start("1.1.0")
     for template in ("pause", "resume", "promote"):
         results = good(jobs.run(template))
         assert results["deployed_verdict"] == f"told to {template}"
-    job.join()
-    (ended,) = job.ended  # type: ignore[attr-defined]
-    assert good(ended)["deployed_verdict"] == "succeeded"
-    assert results["deployed_release"] == ended.artifacts["deployed_release"]
+    ended = good(watched.ended)
+    assert ended["deployed_verdict"] == "succeeded"
+    assert results["deployed_release"] == ended["deployed_release"]
 
 
 def test_a_release_that_is_given_up_hands_over_why(
-    jobs: Jobs, stack: Stack, watched: t.Callable[[str], threading.Thread]
+    jobs: Jobs, stack: Stack, watched: Watched
 ) -> None:
-    job = watched("1.0.0")
+    watched.start("1.0.0")
     good(jobs.run("abort"))
-    job.join()
-    (ended,) = job.ended  # type: ignore[attr-defined]
-    assert ended.code != 0
-    results = ended.artifacts
+    assert watched.ended.code != 0
+    results = watched.ended.artifacts
     assert results["deployed_verdict"] == "failed"
     assert "ada" in results["deployed_reason"]
     assert results["deployed_versions"] == {"backend": "1.1.0"}
@@ -199,3 +218,9 @@ def test_a_version_that_is_none_is_refused_and_users_keep_what_they_have(jobs: J
     assert ended.code != 0
     assert ended.artifacts["deployed_verdict"] == "refused"
     assert "9.9.9" in ended.artifacts["deployed_reason"]
+
+
+def test_every_template_has_been_run(jobs: Jobs) -> None:
+    """The last of all here. Certificates of an authority: test_pipeline."""
+    left = set(jobs.templates) - set(jobs.ran)
+    assert left == {"certificates", "certificates, dry run", "upgrade engines"}

@@ -84,3 +84,10 @@ def test_an_answer_that_was_left_open_counts_as_none(
         assert asked(empty) == nothing_given
     assert nothing_given["asked_lock_seconds"] == 600
     assert asked("x") == dict.fromkeys(ASKED, "x")
+
+
+def test_nobody_is_asked_anything_while_a_playbook_runs() -> None:
+    """AWX has nobody who would answer."""
+    roles = PLAYBOOKS.parent.glob("roles/*/*/*.yml")
+    for path in (*TASKS, *roles):
+        assert not re.search(r"vars_prompt|ansible\.builtin\.pause|prompt:", path.read_text()), path
