@@ -15,7 +15,7 @@ short_description: What came of a release or a rollback, for what comes after it
 version_added: "0.2.0"
 author: Taga Dodo deploy contributors (@tagadodo)
 description: Given to M(ansible.builtin.set_stats), it is the artifacts of a job in AWX, and variables of the jobs after it in a workflow.
-positional: done, reason, said, held, state_dir, check
+positional: done, reason, said, held, state_dir, planned
 options:
   _input:
     description: What P(tagadodo.deploy.release_plan#module) returned; empty where there is no plan.
@@ -41,8 +41,8 @@ options:
     description: Where hosts keep their state.
     type: str
     required: true
-  check:
-    description: Whether it was only planned.
+  planned:
+    description: Whether it goes no further than the plan, as in check mode.
     type: bool
     default: false
 """

@@ -29,7 +29,13 @@ Data = t.Mapping[str, t.Any]
 
 
 def results(
-    plan: Data, done: str, reason: str, said: bool, held: bool, state_dir: str, check: bool = False
+    plan: Data,
+    done: str,
+    reason: str,
+    said: bool,
+    held: bool,
+    state_dir: str,
+    planned: bool = False,
 ) -> t.Dict[str, t.Any]:
     """What a release or a rollback has come to.
 
@@ -37,11 +43,11 @@ def results(
         plan: of ``release_plan``; empty where there was none.
         done, reason, said, held: see ``event_of``.
         state_dir: where its report is, on hosts of ``app``.
-        check: whether it was only planned; versions and slots are those that would be live.
+        planned: whether it goes no further than that; versions and slots are those that would be live.
     """
-    verdict = PLANNED if check else event_of(plan, done, reason, said, held) or UNCHANGED
+    verdict = PLANNED if planned else event_of(plan, done, reason, said, held) or UNCHANGED
     recorded = _recorded(plan)
-    release = "" if check else recorded
+    release = "" if planned else recorded
     live = {} if verdict == HELD else _live(plan, verdict not in (*NEW, PLANNED))
     return {
         "deployed_release": release,

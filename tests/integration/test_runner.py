@@ -213,8 +213,9 @@ def test_a_release_that_is_given_up_hands_over_why(
     assert pathlib.Path(results["deployed_report"]).is_file()
 
 
-def test_a_version_that_is_none_is_refused_and_users_keep_what_they_have(jobs: Jobs) -> None:
-    ended = jobs.run("deploy", {"version": "9.9.9", "service": ["backend"]})
+@pytest.mark.parametrize("template", ["deploy", "deploy, check"])
+def test_a_version_that_is_none_is_refused_by_a_check_too(jobs: Jobs, template: str) -> None:
+    ended = jobs.run(template, {"version": "9.9.9", "service": ["backend"]})
     assert ended.code != 0
     assert ended.artifacts["deployed_verdict"] == "refused"
     assert "9.9.9" in ended.artifacts["deployed_reason"]

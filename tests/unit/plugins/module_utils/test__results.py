@@ -38,7 +38,7 @@ OLD = {"backend": "1.0.0", "frontend": "1.0.0"}
 
 
 def told(plan: dict[str, t.Any], *, done: bool = False, reason: str = "", **how: bool) -> t.Any:
-    ended = {"said": False, "held": False, "check": False, **how}
+    ended = {"said": False, "held": False, "planned": False, **how}
     return results(
         plan, str(plan.get("release", "")) if done else "", reason, state_dir="/state", **ended
     )
@@ -53,7 +53,7 @@ def told(plan: dict[str, t.Any], *, done: bool = False, reason: str = "", **how:
         (told(PLAN, reason="locked"), "refused", OLD),
         (told(FIRST, reason="bad", said=True), "failed", {"frontend": "1.0.0"}),
         (told(NOTHING, done=True, reason="a host was lost"), "unchanged", NEW),
-        (told(PLAN, check=True, reason="a host was lost"), "planned", NEW),
+        (told(PLAN, planned=True, reason="a host was lost"), "planned", NEW),
         (told({}, reason="locked"), "refused", {}),
     ],
 )
@@ -78,7 +78,7 @@ def test_what_is_taken_back_has_left_the_slot_and_a_report() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [told(NOTHING, done=True), told(PLAN, check=True), told({}, reason="locked")]
+    "given", [told(NOTHING, done=True), told(PLAN, planned=True), told({}, reason="locked")]
 )
 def test_where_no_release_was_made_none_is_named(given: dict[str, t.Any]) -> None:
     assert (given["deployed_release"], given["deployed_report"]) == ("", "")
