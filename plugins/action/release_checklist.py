@@ -120,10 +120,12 @@ def _gone_through(args: t.Mapping[str, t.Any], inventory: str) -> Data:
         return _recorded(args)
     told = _answers(args, inventory)
     lines = _show(told, "The policy asks for nothing.")
-    kept = merged(args["before"], [one.as_record() for one in told])
-    answer = {"lines": lines, "answers": kept, "records": _records(args["plan"], kept)}
     problem = refusal(told)
-    return {**answer, "failed": True, "msg": problem} if problem else answer
+    if problem:
+        # What was found is shown already, and the reason is to be read last.
+        return {"failed": True, "msg": problem}
+    kept = merged(args["before"], [one.as_record() for one in told])
+    return {"lines": lines, "answers": kept, "records": _records(args["plan"], kept)}
 
 
 def _show(told: t.Sequence[Answer], nothing: str) -> list[str]:

@@ -69,10 +69,9 @@ class ActionModule(ActionBase):
         for line in lines:
             Display().display(line)
         told = [f"{one.where}: {one.told}" for one in found]
-        answer = {**result, "changed": False, "lines": lines, "differences": told}
         if args["fails"] and told:
-            return {**answer, "failed": True, "msg": f"it has drifted: {'; '.join(told)}"}
-        return answer
+            raise AnsibleActionFail(f"it has drifted: {'; '.join(told)}")
+        return {**result, "changed": False, "lines": lines, "differences": told}
 
 
 def _seen(args: t.Mapping[str, t.Any], places: t.Mapping[str, Place]) -> Seen:

@@ -119,18 +119,18 @@ EXAMPLES = r"""
 RETURN = r"""
 lines:
   description: What was shown.
-  returned: always
+  returned: success
   type: list
   elements: str
 answers:
   description: What became of each item.
-  returned: always
+  returned: success
   type: list
   elements: dict
   sample: [{name: review, state: pass, evidence: attested by ada, by: ada, at: "2026-11-29T08:00:00Z"}]
 records:
   description: The same as O(tagadodo.deploy.release#module:records). Empty where nothing is released, or nothing new is attested.
-  returned: always
+  returned: success
   type: list
   elements: dict
 """

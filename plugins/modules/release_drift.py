@@ -80,13 +80,13 @@ EXAMPLES = r"""
 RETURN = r"""
 lines:
   description: What was shown.
-  returned: always
+  returned: success
   type: list
   elements: str
   sample: [Nothing has drifted.]
 differences:
   description: Each difference in one line.
-  returned: always
+  returned: success
   type: list
   elements: str
   sample: ["web1: tagadodo-backend-blue-1: memory is 1073741824, 536870912 was released"]
