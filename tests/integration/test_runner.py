@@ -25,7 +25,10 @@ WAIT = 60  # seconds until a release is watched
 
 def inventory_of(stack: Stack, services: object, work: pathlib.Path) -> dict[str, t.Any]:
     """That of ``inventories/dev``, and what is different here, as AWX has imported it."""
-    repository = {"backup_repository": str(work / "repository"), "backup_password": "of-a-test"}
+    repository = {
+        "backup_repository": str(work / "repository"),
+        "backup_password": "of-a-test-and-of-nothing-else",
+    }
     own = work / "own.json"
     variables = {**stack.variables, **repository, "services": services}
     own.write_text(json.dumps({"all": {"hosts": {"dev": variables}}}))
