@@ -66,7 +66,7 @@ options:
     description: What is said of the checklist of a release, where it has one. An unknown item is a mistake.
     type: dict
     suboptions:
-      policy: {description: Which items block, warn, or are off (C(deploy_checklist))., type: raw}
+      policy: {description: "Which items block, warn or are off (C(deploy_checklist)).", type: raw}
       checks: {description: How items are answered (C(deploy_checks))., type: raw}
       attest: {description: Who attests which item (C(attest))., type: raw}
       whole: {description: Whether items that the policy does not name are asked too., type: bool, default: false}
