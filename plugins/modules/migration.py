@@ -517,9 +517,10 @@ def main() -> None:
     )
     for ending in (signal.SIGTERM, signal.SIGHUP):  # so that the container is removed then too
         signal.signal(ending, _end)
-    name = module.params["name"]
+    name, state_dir = module.params["name"], module.params["state_dir"]
     try:
-        with at_work(module.params["state_dir"] or "", module.params["lock"]):
+        # What has no record of it, as a look does, is work that no lock is for.
+        with at_work(state_dir, module.params["lock"]) if state_dir else contextlib.nullcontext():
             try:
                 result = migrate(module.params, module.check_mode)
             finally:

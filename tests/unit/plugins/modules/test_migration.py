@@ -149,6 +149,13 @@ def test_nothing_pending_changes_nothing(run: Run, shell_image: str) -> None:
 
 
 @pytest.mark.engine
+def test_a_look_without_a_record_needs_no_lock(run: Run, shell_image: str) -> None:
+    """The playbooks hand their lock to every module."""
+    result = run(PENDING, check_mode=True, state="status", image=shell_image, lock="token")
+    assert result["pending"] == ["001-users"], result
+
+
+@pytest.mark.engine
 def test_check_mode_tells_what_is_pending(run: Run, shell_image: str) -> None:
     result = run(PENDING, image=shell_image, check_mode=True)
     assert (result["changed"], result["applied"]) == (True, ["001-users"])
