@@ -29,7 +29,7 @@ FIGURES = ROOT / "build/alerts.md"
 FAULTS = {"FAULT_ERROR_PERCENT": "30", "FAULT_LATENCY_MS": "700", "FAULT_USER_AGENT": BROKEN}
 SERVICES = services_with(bake=0, min_ready=1, gate={}, env=FAULTS)
 PROMTOOL = "prom/prometheus:v3.5.3"
-RELOADED = ("dev", "Reload | Ask it to read its settings again")
+RELOADED = ("dev", "tagadodo.deploy.monitoring : Reload | Ask it to read its settings again")
 Seconds = dict[tuple[str, str], float]
 
 
