@@ -18,6 +18,7 @@ import typing as t
 import pytest
 import webhook
 import yaml
+from audit import compose_lint
 from described import services_with
 from rule_tests import cases
 from stack import ROOT, Run, Stack
@@ -320,6 +321,21 @@ def test_containers_can_do_little_and_listen_on_this_host_alone(
             ["ss", "-Hltn", f"sport = :{port}"], capture_output=True, text=True, check=True
         )
         assert {line.split()[3] for line in told.stdout.splitlines()} == {f"127.0.0.1:{port}"}, port
+
+
+# Network of the host; its own directories below /etc; a tag, no digest; no limit of processors: docs/security.md.
+MEANT = {"CL-0008", "CL-0013", "CL-0019", "CL-0026"}
+
+
+def test_a_linter_of_containers_finds_what_is_meant_and_no_more(
+    watched: Watched, runs: dict[str, Run], tmp_path: pathlib.Path
+) -> None:
+    found = compose_lint(watched.containers(), tmp_path)
+    assert found == {
+        **dict.fromkeys(NAMES, MEANT),
+        "redis-exporter": MEANT - {"CL-0008"},
+        "mongodb-exporter": MEANT - {"CL-0008", "CL-0013"},
+    }
 
 
 def _live_slot(watched: Watched) -> str:
