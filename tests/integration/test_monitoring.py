@@ -27,7 +27,7 @@ from watched import BROKEN, NAMES, TOKEN, Users, Watched, expressions
 from ansible_collections.tagadodo.deploy.plugins.filter.monitoring import alert_rules
 
 FIGURES = ROOT / "build/alerts.md"
-FAULTS = {"FAULT_ERROR_PERCENT": "30", "FAULT_LATENCY_MS": "700", "FAULT_USER_AGENT": BROKEN}
+FAULTS = {"FAULT_ERROR_PERCENT": "30", "FAULT_LATENCY_MS": "4000", "FAULT_USER_AGENT": BROKEN}
 SERVICES = services_with(bake=0, min_ready=1, gate={}, env=FAULTS)
 PROMTOOL = "prom/prometheus:v3.5.3"
 RELOADED = ("dev", "tagadodo.deploy.monitoring : Reload | Ask it to read its settings again")
@@ -167,7 +167,7 @@ def test_errors_and_slowness(watched: Watched, users: Users, figures: dict[str, 
         ("ServiceDegraded", "medium"),
     }
     # Where it is bad nobody is told that it is not good: what is told is the worst of each.
-    figures["30 % of errors, 0.7 s more"] = watched.fires(expected, began)
+    figures["30 % of errors, 4 s more"] = watched.fires(expected, began)
     assert ("ServiceErrors", "critical") in watched.told()
     users.agent = "Mozilla/5.0"
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import pathlib
 import subprocess
@@ -30,12 +31,12 @@ NAMES = {
 # Alerts that take minutes in an environment take seconds here.
 HASTE = {
     "monitoring_interval": 2,
-    "monitoring_windows": {"critical": 8, "high": 12, "medium": 16},
+    "monitoring_windows": {"critical": 8, "high": 16, "medium": 24},
     "monitoring_usual": 60,
     "monitoring_group_wait": 0,
     "monitoring_group_interval": 1,
 }
-USERS = 6
+USERS, PACE = 40, 0.6  # how many, and seconds that each waits after an answer
 TOKEN = "token-of-who-may-roll-back"
 BROKEN = "Faulty/1.0"  # whom the example treats badly
 
@@ -135,7 +136,7 @@ class Watched:
 
 @dataclass
 class Users:
-    """People who ask again and again, some 40 times a second, whatever they are answered."""
+    """People who ask again and again, some 60 times a second, whatever they are answered."""
 
     stack: Stack
     agent: str = "Mozilla/5.0"
@@ -155,12 +156,14 @@ class Users:
                 thread.join()
 
     def _ask(self, ended: threading.Event) -> None:
-        while not ended.wait(0.15):
-            connection = Connection(self.stack, self.stack.api)
-            with contextlib.suppress(OSError):
+        connection = Connection(self.stack, self.stack.api)
+        while not ended.wait(PACE):
+            try:
                 connection.request("GET", self.path, headers={"User-Agent": self.agent})
                 connection.getresponse().read()
-            connection.close()
+            except (OSError, http.client.HTTPException):
+                connection.close()  # the next question makes a new one
+        connection.close()
 
 
 def expressions(dashboard: pathlib.Path) -> list[str]:
