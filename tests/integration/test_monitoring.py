@@ -247,6 +247,7 @@ def test_other_limits_are_loaded_while_it_runs(
     figures["limits that are exceeded, an exporter stopped (the play included)"] = watched.tells(
         expected, began
     )
+    watched.containers()["mtail"].start()
 
 
 def test_what_alertmanager_would_refuse_never_replaces_what_runs(
