@@ -219,7 +219,6 @@ def wanted_settings(
 ) -> t.Dict[str, t.Any]:
     """What a container is made with, in the words of ``_observed``; ``Containers.create`` makes it so."""
     resources, security = service.settings["resources"], service.settings["security"]
-    memory = bytes_of(resources["memory"])
     place = platform.place(service.name)
     published = [
         f"{address}:{service.published_port(slot, number)}"
@@ -227,8 +226,8 @@ def wanted_settings(
         if name == host
     ]
     return {
-        "memory": memory,
-        "swap": memory,
+        "memory": bytes_of(resources["memory"]),
+        "swap": 0,
         "cpus": int(resources["cpus"] * 1e9) / 1e9,
         "pids": resources["pids"],
         "user": security["user"] or "",

@@ -104,7 +104,7 @@ def _settings(container: Data, network: str) -> Data:
     log = (host.get("LogConfig") or {}).get("Config") or {}
     return {
         "memory": host.get("Memory") or 0,
-        "swap": host.get("MemorySwap") or 0,
+        "swap": (host.get("MemorySwap") or 0) - (host.get("Memory") or 0),
         "cpus": (host.get("NanoCpus") or 0) / 1e9,
         "pids": host.get("PidsLimit") or 0,
         "user": config.get("User") or "",

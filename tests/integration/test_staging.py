@@ -40,6 +40,8 @@ LIVE = ("-e", f"version={SECOND}")
 OVERLAID = {
     *("deploy_registry", "redis_host"),
     *("docker_registry_cas", "certbot_server", "certbot_ca_file", "deploy_ca_file"),
+    # what a checklist asks people, and of the disk that all machines share
+    *("attest", "deploy_checks"),
 }
 REACHED_BY = ("ansible_", "deploy_address")
 
