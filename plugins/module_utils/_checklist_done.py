@@ -79,7 +79,7 @@ def found_of_migrations(plan: Data, read: t.Sequence[Data], reason: str = "") ->
 def _migrations(wanted: Data, said: Data, data: t.Sequence[Data], reason: str) -> Finding:
     name = str(wanted["service"])
     if "migrations" not in said and said.get("msg") and not said.get("changed"):
-        return Finding("migrations", FAIL, f"{name}: {said['msg']}")
+        return Finding("migrations", FAIL, str(said["msg"]))  # it names the service
     if "migrations" not in said:  # what would change is not known: the image is not there yet
         told = f"{name}: read from its image when that is pulled, before anything else; contracting ones are refused then"
         return Finding("migrations", PASS, told)
