@@ -25,7 +25,7 @@ PACKAGES = (
     *("ansible_runner", "daemon", "lockfile", "pexpect", "ptyprocess"),
 )
 PROGRAMS = {"ansible-playbook": "ansible.cli.playbook", "ansible-runner": "ansible_runner.__main__"}
-PROGRAM = "#!/usr/bin/python3\nfrom {module} import main\n\nmain()\n"
+PROGRAM = "#!/usr/bin/python3\nimport sys\n\nfrom {module} import main\n\nsys.exit(main())\n"
 DOCKERFILE = f"""FROM {BASE}
 COPY packages /opt/ansible
 COPY collections /usr/share/ansible/collections

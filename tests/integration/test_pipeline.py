@@ -276,7 +276,7 @@ def test_awx_releases_it_in_the_same_environment(
     ):
         ended = jobs.run(template, given)
         assert ended.code == 0, ended.output
-        assert ended.artifacts.get("deployed_verdict") == verdict, template
+        assert ended.artifacts.get("deployed_verdict") == verdict, ended.output
         for name in fleet.secrets:
             assert own[name.upper()] not in ended.output, name
         if template == "deploy":
