@@ -145,7 +145,7 @@ class Users:
     @contextlib.contextmanager
     def asking(self) -> t.Iterator[Users]:
         ended = threading.Event()
-        threads = [threading.Thread(target=self._ask, args=(ended,)) for _ in range(USERS)]
+        threads = [threading.Thread(target=self._ask, args=(ended,)) for _number in range(USERS)]
         for thread in threads:
             thread.start()
         try:
