@@ -72,7 +72,7 @@ def figures_of(reports: t.Iterable[Report], now: float) -> Figures:
     live = [one for one in changes if one.outcome in (SUCCEEDED, ROLLED_BACK)]
     met = [one for one in changes if one in live or one.exposed_from is not None]
     bad = [one for one in met if one.outcome in (FAILED, ROLLED_BACK)]
-    leads = [lead for lead in map(_lead, live) if lead is not None]
+    leads = [one.lead for one in live if one.lead is not None]
     restores = [
         seconds for seconds in (_restored_after(one, recent) for one in bad) if seconds is not None
     ]
@@ -94,14 +94,6 @@ def _median(values: t.Sequence[float]) -> t.Optional[float]:
     ordered = sorted(values)
     middle = len(ordered) // 2
     return (ordered[middle] + ordered[-middle - 1]) / 2 if ordered else None
-
-
-def _lead(report: Report) -> t.Optional[float]:
-    shares = [at for one in report.services for at, share in one.shares if share == 100]
-    live = max(shares, default=report.finished)
-    if report.committed is None or live is None or live < report.committed:
-        return None
-    return live - report.committed
 
 
 def _restored_after(report: Report, recent: t.Sequence[Report]) -> t.Optional[float]:

@@ -181,10 +181,14 @@ class Report:
 
     @property
     def lead(self) -> t.Optional[float]:
-        """From the commit of its change to its end."""
-        if self.committed is None or self.finished is None:
+        """From the commit of its change until all users had it; None where they never did, or nothing tells."""
+        whole = [at for one in self.services for at, share in one.shares if share == 100]
+        live = max(
+            whole, default=self.finished if self.outcome in (SUCCEEDED, ROLLED_BACK) else None
+        )
+        if self.committed is None or live is None or live < self.committed:
             return None
-        return max(0.0, self.finished - self.committed)
+        return live - self.committed
 
     @property
     def exposed_from(self) -> t.Optional[float]:
