@@ -11,15 +11,15 @@ credentials of a type, two edges between the same nodes. It starts no jobs.
 from __future__ import annotations
 
 import contextlib
-import http.server
 import itertools
 import json
 import pathlib
 import re
-import threading
 import typing as t
 import urllib.parse
 from dataclasses import dataclass, field
+
+from serving import Quiet, serving
 
 Item = dict[str, t.Any]
 
@@ -506,11 +506,10 @@ def controller(project: pathlib.Path) -> t.Iterator[Awx]:
     """For the time of a block."""
     awx = Awx(project)
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Quiet):
         protocol_version = "HTTP/1.1"
-        wbufsize = (
-            -1
-        )  # an answer is one packet: the second of two would wait for the first to be acknowledged
+        # An answer is one packet: the second of two would wait for the first to be acknowledged.
+        wbufsize = -1
 
         def respond(self) -> None:
             address = urllib.parse.urlsplit(self.path)
@@ -537,16 +536,6 @@ def controller(project: pathlib.Path) -> t.Iterator[Awx]:
 
         do_GET = do_POST = do_PATCH = do_DELETE = respond
 
-        def log_message(self, *_arguments: object) -> None:
-            """Nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    awx.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with serving(Handler) as address:
+        awx.url = address
         yield awx
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -7,7 +7,6 @@ server, backups and a small disk. All of it is good until something is done to i
 from __future__ import annotations
 
 import contextlib
-import http.server
 import json
 import os
 import pathlib
@@ -21,6 +20,7 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
+from serving import Quiet, serving
 from stack import ROOT, Stack
 
 PERSON = {"NAME": "somebody", "EMAIL": "somebody@example.com"}
@@ -196,26 +196,16 @@ def around(stack: Stack, work: pathlib.Path, version: str) -> t.Iterator[Around]
 def _monitoring(one: Around) -> t.Iterator[None]:
     """Prometheus and Alertmanager, as far as they are asked."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             known = self.path == "/-/ready" or self.path.startswith("/api/v2/alerts?active=true")
             self.send_response(200 if known else 404)
             self.end_headers()
             self.wfile.write(json.dumps(one.alerts).encode())
 
-        def log_message(self, *_arguments: object) -> None:
-            """Nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    one.monitoring = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with serving(Handler) as address:
+        one.monitoring = address
         yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @contextlib.contextmanager

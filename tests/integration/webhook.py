@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import contextlib
-import http.server
 import json
-import threading
 import time
 import typing as t
 from dataclasses import dataclass, field
+
+from serving import Quiet, serving
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Webhook:
 def listening() -> t.Iterator[Webhook]:
     webhook = Webhook()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             webhook.times.append(time.monotonic())
@@ -43,16 +43,6 @@ def listening() -> t.Iterator[Webhook]:
             self.end_headers()
             self.wfile.write(b"ok")
 
-        def log_message(self, *_arguments: object) -> None:
-            """Nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    webhook.url = f"http://127.0.0.1:{server.server_port}/services/T0/B0/s3cret"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with serving(Handler) as address:
+        webhook.url = f"{address}/services/T0/B0/s3cret"
         yield webhook
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
