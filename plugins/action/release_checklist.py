@@ -40,6 +40,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._checklist_done im
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
     ENVIRONMENT,
     live_record,
+    whole_of,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._notice import (
     FAILED,
@@ -232,8 +233,6 @@ def _all_findings(answers_of: t.Sequence[t.Mapping[str, t.Any]]) -> list[Finding
 
 def _records(plan: t.Mapping[str, t.Any], kept: t.Sequence[Data]) -> list[Data]:
     """What the ledger is to keep with the release as a whole; nothing where nothing is released."""
-    return [
-        {"service": ENVIRONMENT, "release": one["release"], "facts": {"checklist": list(kept)}}
-        for one in plan["records"]
-        if one["service"] == ENVIRONMENT
-    ]
+    whole = whole_of(plan)
+    facts = {"checklist": list(kept)}
+    return [{"service": ENVIRONMENT, "release": whole["release"], "facts": facts}] if whole else []

@@ -10,10 +10,11 @@ An environment's policy says which items block a release, which only warn and wh
 
 from __future__ import annotations
 
-import difflib
 import re
 import typing as t
 from dataclasses import dataclass
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._near import not_known
 
 BEFORE, DURING, AFTER = "before", "during", "after"
 BLOCK, WARN, OFF = "block", "warn", "off"
@@ -201,9 +202,7 @@ def _mapping(setting: str, raw: t.Any, expected: str) -> t.Mapping[str, t.Any]:
 
 def _check_name(setting: str, name: str) -> None:
     if name not in NAMES:
-        near = difflib.get_close_matches(name, NAMES, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(NAMES)}"
-        raise ChecklistError(f"{setting}.{name}: not known; {hint}")
+        raise ChecklistError(not_known(setting, name, NAMES))
 
 
 def asked(policy: Policy, phases: t.Collection[str], all_of_them: bool = False) -> t.List[str]:

@@ -195,6 +195,12 @@ def _misshapen(record: t.Any, service: str, release: str) -> str:
     return ""
 
 
+def whole_of(plan: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+    """Of a plan's ``records``, that of the environment as a whole; empty where nothing is to be recorded."""
+    records = plan.get("records") or ()
+    return next((one for one in records if one.get("service") == ENVIRONMENT), {})
+
+
 def live_record(records: t.Sequence[Record]) -> t.Optional[Record]:
     """The record of what is live: the newest one that succeeded and was not rolled back."""
     return next((record for record in records if record.get("outcome") == "succeeded"), None)

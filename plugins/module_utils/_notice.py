@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import ENVIRONMENT
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import whole_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._report_words import Words
 
 STARTED, SUCCEEDED, ROLLED_BACK = "started", "succeeded", "rolled_back"
@@ -75,7 +75,9 @@ def event_of(plan: Data, done: str, reason: str, said: bool, held: bool) -> str:
     if done and done == plan.get("release"):
         if not plan.get("changes"):
             return ""
-        return ROLLED_BACK if _facts_of(plan).get("kind") == "rollback" else SUCCEEDED
+        return (
+            ROLLED_BACK if whole_of(plan).get("facts", {}).get("kind") == "rollback" else SUCCEEDED
+        )
     if not reason:
         return ""
     if said:
@@ -99,7 +101,7 @@ def notice_of(
         project: which installation.
         seconds: since the plan; 0 where nothing is known.
     """
-    facts = _facts_of(plan)
+    facts = whole_of(plan).get("facts", {})
     services = dict(facts.get("of_services") or {})
     key = event
     if facts.get("kind") == "rollback":
@@ -130,14 +132,6 @@ def notice_of(
 
 def one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _facts_of(plan: Data) -> Data:
-    """What the plan records of the environment as a whole."""
-    for entry in plan.get("records") or ():
-        if entry.get("service") == ENVIRONMENT:
-            return t.cast(Data, entry["facts"])
-    return {}
 
 
 def _what(words: Words, services: t.Mapping[str, Data]) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import ENVIRONMENT
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import ENVIRONMENT, whole_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._notice import (
     FAILED,
     HELD,
@@ -46,8 +46,7 @@ def results(
         planned: whether it goes no further than that; versions and slots are those that would be live.
     """
     verdict = PLANNED if planned else event_of(plan, done, reason, said, held) or UNCHANGED
-    recorded = _recorded(plan)
-    release = "" if planned else recorded
+    release = "" if planned else str(whole_of(plan).get("release", ""))
     live = {} if verdict == HELD else _live(plan, verdict not in (*NEW, PLANNED))
     return {
         "deployed_release": release,
@@ -59,14 +58,6 @@ def results(
         if release and verdict in (*NEW, FAILED, HELD)
         else "",
     }
-
-
-def _recorded(plan: Data) -> str:
-    """Name of the release as a whole, where anything is released."""
-    for entry in plan.get("records") or ():
-        if entry.get("service") == ENVIRONMENT:
-            return str(entry["release"])
-    return ""
 
 
 def _live(plan: Data, back: bool) -> t.Dict[str, t.Tuple[str, str]]:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 import pathlib
@@ -28,6 +27,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._checklist import 
     ChecklistError,
     Finding,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._near import not_known
 
 _SPECS = pathlib.Path(__file__).resolve().parents[2] / "roles/common/meta/argument_specs.yml"
 _COMMIT_IN_VERSION = re.compile(r"-([0-9a-f]{7,40})$")
@@ -82,12 +82,9 @@ def checks_of(raw: t.Any) -> Checks:
     return checks
 
 
-def _check_known(setting: str, name: str, known: t.Iterable[str]) -> None:
-    names = list(known)
-    if name not in names:
-        near = difflib.get_close_matches(str(name), names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
-        raise ChecklistError(f"{setting}.{name}: not known; {hint}")
+def _check_known(setting: str, name: str, known: t.Collection[str]) -> None:
+    if name not in known:
+        raise ChecklistError(not_known(setting, str(name), known))
 
 
 @dataclass(frozen=True)

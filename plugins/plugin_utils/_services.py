@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import pathlib
 import re
@@ -15,6 +14,7 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.yaml import yaml_load
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._near import not_known
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     Service,
     ServiceError,
@@ -92,9 +92,7 @@ def _unknown_settings(
     """A line for each setting there is none of, in groups and lists of groups as well."""
     for key, value in entry.items():
         if key not in options:
-            near = difflib.get_close_matches(str(key), options, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(options)}"
-            yield f"{path}.{key}: not known; {hint}"
+            yield not_known(path, str(key), options)
         elif "options" in options[key]:
             for group in value if isinstance(value, list) else [value]:
                 if isinstance(group, dict):
