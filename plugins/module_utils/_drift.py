@@ -18,6 +18,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Rec
 from ansible_collections.tagadodo.deploy.plugins.module_utils._observed import OTHER, SAME
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import Fleet, HostView
 from ansible_collections.tagadodo.deploy.plugins.module_utils._release_report import (
+    Change,
     settings_changes,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
@@ -123,11 +124,16 @@ def _described(service: Service, live: Record) -> t.Iterator[Difference]:
     if described and described != live["version"]:
         told = f"{live['version']} is live, the inventory describes {described}"
         yield Difference(LEDGER, service.name, told)
-    before = {key: live.get("settings", {}).get(key) for key in COMPARED}
-    after = {key: service.public_settings.get(key) for key in COMPARED}
-    for one in settings_changes(before, after):
+    for one in _changes(service, live):
         told = f"{one.setting}: {one.before} was released, the inventory says {one.after}"
         yield Difference(SETTINGS, service.name, told)
+
+
+def _changes(service: Service, live: Record) -> t.Sequence[Change]:
+    """Settings that are others in the inventory than they were released with."""
+    before = {key: live.get("settings", {}).get(key) for key in COMPARED}
+    after = {key: service.public_settings.get(key) for key in COMPARED}
+    return settings_changes(before, after)
 
 
 def _shares(fleet: Fleet, service: Service, live: Record) -> t.Iterator[Difference]:
@@ -195,11 +201,7 @@ def _containers(
             *_environment(c, facts, settings, as_described),
         ]
         yield from (Difference(kind, view.name, f"{c['name']}: {told}") for kind, told in of_it)
-    public_is_same = not settings_changes(
-        {key: live.get("settings", {}).get(key) for key in COMPARED},
-        {key: service.public_settings.get(key) for key in COMPARED},
-    )
-    if marks - {view.fingerprints.get(service.name)} and public_is_same:
+    if marks - {view.fingerprints.get(service.name)} and not _changes(service, live):
         told = f"{service.name}: a secret is another in the inventory than what was released"
         yield Difference(SETTINGS, view.name, told)
 

@@ -16,11 +16,13 @@ from dataclasses import dataclass, field
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
     UNFINISHED,
-    Ledger,
     Record,
     live_record,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._timestamp import seconds_of
+
+# Records by service, newest first.
+Releases = t.Mapping[str, t.Sequence[Record]]
 
 RECENT = 10  # releases of a service that are told
 _HELP = {
@@ -112,10 +114,9 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def of_releases(ledger: Ledger) -> t.Iterator[Sample]:
+def of_releases(releases: Releases) -> t.Iterator[Sample]:
     """The newest releases of each service, and the one that is live."""
-    for service in ledger.services():
-        records = ledger.read(service)
+    for records in releases.values():
         for record in records[:RECENT]:
             labels = {**_release_labels(record), "outcome": str(record.get("outcome", ""))}
             yield Sample("tagadodo_release_timestamp_seconds", _time_of(record), labels)
@@ -156,12 +157,12 @@ def of_backup(state_dir: str) -> t.Iterator[Sample]:
         yield Sample("tagadodo_backup_timestamp_seconds", at)
 
 
-def of_instances(instances: t.Iterable[Running], ledger: Ledger) -> t.Iterator[Sample]:
+def of_instances(instances: t.Iterable[Running], releases: Releases) -> t.Iterator[Sample]:
     """Restarts of all instances; whether they run of those that are live, since others are stopped when it is time."""
-    live: t.Dict[str, str] = {}
-    for service in ledger.services():
-        record = live_record(ledger.read(service))
-        live[service] = str(record.get("slot", "")) if record else ""
+    live = {
+        service: str((live_record(records) or {}).get("slot", ""))
+        for service, records in releases.items()
+    }
     for one in instances:
         labels = {"service": one.service, "slot": one.slot, "container": one.container}
         yield Sample("tagadodo_instance_restarts_total", one.restarts, labels)

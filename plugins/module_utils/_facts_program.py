@@ -56,10 +56,11 @@ def samples(settings: Settings) -> t.Iterator[Sample]:
         FactsError: a file is not what it should be.
     """
     ledger = Ledger(settings.state_dir)
-    yield from of_releases(ledger)
+    releases = {name: ledger.read(name) for name in ledger.services()}
+    yield from of_releases(releases)
     if settings.backup:
         yield from of_backup(settings.state_dir)
-    yield from of_instances(instances(settings), ledger)
+    yield from of_instances(instances(settings), releases)
     yield Sample("tagadodo_facts_timestamp_seconds", time.time())
 
 

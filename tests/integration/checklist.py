@@ -13,7 +13,6 @@ import pathlib
 import shutil
 import socket
 import struct
-import subprocess
 import sys
 import threading
 import time
@@ -22,6 +21,7 @@ from dataclasses import dataclass, field
 
 from serving import Quiet, serving
 from stack import ROOT, Stack
+from stand_ins import run
 
 PERSON = {"NAME": "somebody", "EMAIL": "somebody@example.com"}
 WHO = {
@@ -33,16 +33,8 @@ HOUR = 3600
 ROOM = 1024 * 1024  # bytes of the small disk
 
 
-def run(*command: str | pathlib.Path, **environment: str) -> str:
-    words = [str(word) for word in command]
-    given = {**os.environ, **environment}
-    done = subprocess.run(words, env=given, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, (words, done.stdout, done.stderr)
-    return done.stdout.strip()
-
-
 def git(folder: pathlib.Path, *words: str) -> str:
-    return run("git", "-C", folder, *words, **WHO)
+    return run("git", "-C", folder, *words, env={**os.environ, **WHO}).strip()
 
 
 @dataclass
@@ -157,13 +149,11 @@ class Around:
         self._restic("backup", "--tag", self.stack.name, "--time", made, str(self.clone))
 
     def _restic(self, *words: str) -> None:
-        password = str(self.stack.config_dir / "backup/password")
-        repository = str(self.work / "repository")
-        run(
-            *("restic", "--no-cache", *words),
-            RESTIC_REPOSITORY=repository,
-            RESTIC_PASSWORD_FILE=password,
-        )
+        settings = {
+            "RESTIC_REPOSITORY": str(self.work / "repository"),
+            "RESTIC_PASSWORD_FILE": str(self.stack.config_dir / "backup/password"),
+        }
+        run("restic", "--no-cache", *words, env={**os.environ, **settings})
 
     @contextlib.contextmanager
     def filled(self) -> t.Iterator[None]:

@@ -150,29 +150,35 @@ def failing(item: str) -> Extra:
     return lambda there: fails(there, item, command=["sh", "-c", "echo 3 of 400 fail; exit 1"])
 
 
-NOTHING: Caused = lambda _there: contextlib.nullcontext()  # noqa: E731
-AS_IT_IS: Extra = lambda _there: {}  # noqa: E731
+def nothing(_there: Around) -> contextlib.AbstractContextManager[t.Any]:
+    return contextlib.nullcontext()
+
+
+def as_it_is(_there: Around) -> dict[str, t.Any]:
+    return {}
+
+
 IN_TURN: dict[str, tuple[Caused, Extra, str]] = {
-    "review": (NOTHING, lambda _there: {"attest": ""}, "somebody has to attest it"),
-    **{item: (NOTHING, failing(item), "3 of 400 fail") for item in ("tests", "linter", "security_scan")},
-    "git": (tagged_elsewhere, AS_IT_IS, ") is not on main"),
-    "staging": (failed_in_staging, AS_IT_IS, f"backend {VERSION}: r1 failed"),
+    "review": (nothing, lambda _there: {"attest": ""}, "somebody has to attest it"),
+    **{item: (nothing, failing(item), "3 of 400 fail") for item in ("tests", "linter", "security_scan")},
+    "git": (tagged_elsewhere, as_it_is, ") is not on main"),
+    "staging": (failed_in_staging, as_it_is, f"backend {VERSION}: r1 failed"),
     "migrations": (
-        NOTHING,
+        nothing,
         lambda _there: {"services": services_with(bake=0, min_ready=1, migrations=BROKEN_STATUS)},
         "exit code 3",
     ),
-    "variables": (declared, AS_IT_IS, "backend lacks STRIPE_KEY, which .env.example declares"),
-    "monitoring": (alert, AS_IT_IS, "ErrorsHigh of backend fires"),
-    "team_told": (NOTHING, lambda _there: {"deploy_notices": {}}, "deploy_notices tells nobody"),
-    "backup": (old_backup, AS_IT_IS, "is 30.0 hours old; 24 are allowed"),
-    "disk": (lambda there: there.filled(), AS_IT_IS, "is free, 5 are asked for"),
+    "variables": (declared, as_it_is, "backend lacks STRIPE_KEY, which .env.example declares"),
+    "monitoring": (alert, as_it_is, "ErrorsHigh of backend fires"),
+    "team_told": (nothing, lambda _there: {"deploy_notices": {}}, "deploy_notices tells nobody"),
+    "backup": (old_backup, as_it_is, "is 30.0 hours old; 24 are allowed"),
+    "disk": (lambda there: there.filled(), as_it_is, "is free, 5 are asked for"),
     "certificates": (
-        NOTHING,
+        nothing,
         lambda there: fails(there, "certificates", minimum_days=4000),
         "days left of certificates, 4000 are asked for",
     ),
-    "clock": (wrong_clock, AS_IT_IS, "3600.0 s behind 127.0.0.1:"),
+    "clock": (wrong_clock, as_it_is, "3600.0 s behind 127.0.0.1:"),
 }  # fmt: skip
 
 

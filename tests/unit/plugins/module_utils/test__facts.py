@@ -48,7 +48,7 @@ def ledger(tmp_path: pathlib.Path) -> Ledger:
 
 
 def test_releases_are_told_with_how_they_ended_and_when(ledger: Ledger) -> None:
-    told = list(of_releases(ledger))
+    told = list(of_releases({"api": ledger.read("api")}))
     times = {
         (one.labels["release"][-1], one.labels["outcome"]): one.value
         for one in told
@@ -77,7 +77,7 @@ def test_only_instances_that_are_live_have_to_run(ledger: Ledger) -> None:
     ]
     told = {
         (one.name.split("_", 2)[2], one.labels["slot"]): one.value
-        for one in of_instances(found, ledger)
+        for one in of_instances(found, {"api": ledger.read("api")})
     }
     assert told == {
         ("restarts_total", "green"): 2,
