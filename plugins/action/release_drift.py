@@ -19,8 +19,8 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._drift import (
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import Fleet, PlanError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
+    Installation,
     Place,
-    Platform,
     ServiceError,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._status import table
@@ -38,7 +38,7 @@ ARGUMENTS = {
     "routes": {"type": "dict", "default": {}},
     "app": {"type": "list", "elements": "str", "required": True},
     "proxy": {"type": "list", "elements": "str", "required": True},
-    "platform": {"type": "dict", "required": True},
+    "installation": {"type": "dict", "required": True},
     "fails": {"type": "bool", "default": False},
 }
 
@@ -54,7 +54,7 @@ class ActionModule(ActionBase):
     ) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
         _validated, args = ActionBase.validate_argument_spec(self, ARGUMENTS)
-        places = {name: Place.parse(one) for name, one in args["platform"]["places"].items()}
+        places = {name: Place.parse(one) for name, one in args["installation"]["places"].items()}
         try:
             seen = _seen(args, places)
             services = parse_services(args["services"])
@@ -62,8 +62,8 @@ class ActionModule(ActionBase):
         except (PlanError, ServiceError) as error:
             raise AnsibleActionFail(str(error)) from error
         only = {one.name for one in named} if args["only"] else ()
-        platform = Platform(**{**args["platform"], "places": places})
-        found = drift(seen, services, platform, only)
+        installation = Installation(**{**args["installation"], "places": places})
+        found = drift(seen, services, installation, only)
         lines = table(HEADINGS, [one.row for one in found]) if found else ["Nothing has drifted."]
         lines += under_way(seen.fleet, named)
         for line in lines:

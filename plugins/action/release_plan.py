@@ -32,8 +32,8 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._rollback import (
     plan_rollbacks,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
+    Installation,
     Place,
-    Platform,
     ServiceError,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._steps import (
@@ -80,7 +80,7 @@ ARGUMENTS = {
     "app": {"type": "list", "elements": "str", "required": True},
     "proxy": {"type": "list", "elements": "str", "required": True},
     "retired": {"type": "list", "elements": "str", "default": []},
-    "platform": {
+    "installation": {
         "type": "dict",
         "required": True,
         "options": {
@@ -119,18 +119,18 @@ class ActionModule(ActionBase):
         release = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         try:
             places = {
-                name: Place.parse(place) for name, place in args["platform"]["places"].items()
+                name: Place.parse(place) for name, place in args["installation"]["places"].items()
             }
-            platform = Platform(**{**args["platform"], "places": places})
+            installation = Installation(**{**args["installation"], "places": places})
             rehearsed = args["kind"] == "first" and bool(self._task.check_mode)
             fleet = replace(_fleet(args), rehearsed=rehearsed, places=places)
-            plans = _plans(fleet, platform, args, release)
+            plans = _plans(fleet, installation, args, release)
             surplus = _surplus(fleet, plans, args["images_kept"])
             planned = planned_text(fleet, plans) + described(surplus)
             given = steps(
                 fleet,
                 plans,
-                platform,
+                installation,
                 Endpoint(**args["endpoint"]),
                 args["who"],
                 args["migrations"],
@@ -165,7 +165,7 @@ def _notes(args: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> dic
     if committed:
         _check_time(committed)
     return {
-        "project": args["platform"]["project"],
+        "project": args["installation"]["project"],
         "language": args["language"],
         "origin": origin_of(variables, os.environ, socket.gethostname()),
         **({"committed_at": committed} if committed else {}),
@@ -223,7 +223,7 @@ def _surplus(fleet: Fleet, plans: t.Sequence[ServicePlan], keep: int) -> list[Su
 
 
 def _plans(
-    fleet: Fleet, platform: Platform, args: t.Mapping[str, t.Any], release: str
+    fleet: Fleet, installation: Installation, args: t.Mapping[str, t.Any], release: str
 ) -> list[ServicePlan]:
     services = parse_services(args["services"])
     named = named_services(services, args["only"])
@@ -244,7 +244,7 @@ def _plans(
         plan_deploy(
             fleet,
             service,
-            platform,
+            installation,
             service.settings["version"],
             release,
             first_only=args["kind"] == "first",

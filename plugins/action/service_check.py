@@ -26,8 +26,8 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._checklist import 
     policy_of,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
+    Installation,
     Place,
-    Platform,
     Service,
     ServiceError,
     access_log,
@@ -129,11 +129,11 @@ def _asked(
 ) -> dict[str, t.Any]:
     """What every host is asked about them before a release is planned."""
     places = {name: Place.parse(place) for name, place in args["places"].items()}
-    platform = Platform(registry=args["registry"], places=places)
+    installation = Installation(registry=args["registry"], places=places)
     return {
-        "runtimes": {service.name: service.runtime(platform) for service in described},
+        "runtimes": {service.name: service.runtime(installation) for service in described},
         "tags": [
-            f"{service.repository(platform)}:{service.settings['version']}"
+            f"{service.repository(installation)}:{service.settings['version']}"
             for service in chosen
             if service.settings["version"]
         ],

@@ -12,8 +12,8 @@ from jinja2 import UndefinedError
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     SLOTS,
+    Installation,
     Place,
-    Platform,
     Service,
     ServiceError,
 )
@@ -96,14 +96,14 @@ def service_routes(
 ) -> list[dict[str, t.Any]]:
     """The routes of the nginx role."""
     where = {name: Place.parse(place) for name, place in (places or {}).items()}
-    platform = Platform(project=project, subnet=subnet, places=where)
+    installation = Installation(project=project, subnet=subnet, places=where)
     return [
         {
             "service": service.name,
             "hostnames": list(service.hostnames),
-            "hosts": platform.place(service.name).servers,
-            "addresses": list(platform.place(service.name).addresses),
-            "upstreams": {slot: service.upstreams(platform, slot) for slot in SLOTS},
+            "hosts": installation.place(service.name).servers,
+            "addresses": list(installation.place(service.name).addresses),
+            "upstreams": {slot: service.upstreams(installation, slot) for slot in SLOTS},
             "health": service.settings["health"]["full"],
             **service.settings["route"],
         }

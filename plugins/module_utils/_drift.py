@@ -23,7 +23,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._release_report im
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     SLOTS,
-    Platform,
+    Installation,
     Service,
     other_slot,
 )
@@ -65,7 +65,10 @@ class Seen:
 
 
 def drift(
-    seen: Seen, services: t.Sequence[Service], platform: Platform, only: t.Collection[str] = ()
+    seen: Seen,
+    services: t.Sequence[Service],
+    installation: Installation,
+    only: t.Collection[str] = (),
 ) -> t.List[Difference]:
     """All that differs, in the order of services.
 
@@ -77,7 +80,7 @@ def drift(
         one
         for service in services
         if not only or service.name in only
-        for one in _of_service(seen, service, platform)
+        for one in _of_service(seen, service, installation)
     ]
     if not only:
         found += _strangers(seen.fleet, {service.name for service in services})
@@ -98,7 +101,7 @@ def under_way(fleet: Fleet, services: t.Sequence[Service]) -> t.List[str]:
     return told
 
 
-def _of_service(seen: Seen, service: Service, platform: Platform) -> t.Iterator[Difference]:
+def _of_service(seen: Seen, service: Service, installation: Installation) -> t.Iterator[Difference]:
     fleet, name = seen.fleet, service.name
     if fleet.unfinished(name):
         return
@@ -111,8 +114,10 @@ def _of_service(seen: Seen, service: Service, platform: Platform) -> t.Iterator[
     yield from _described(service, live)
     yield from _shares(fleet, service, live)
     for view in fleet.hosts(name):
-        yield from _instances(view, service, live, platform)
-        yield from _containers(view, service, live, platform, seen.containers.get(view.name, {}))
+        yield from _instances(view, service, live, installation)
+        yield from _containers(
+            view, service, live, installation, seen.containers.get(view.name, {})
+        )
     for slot, hosts in fleet.strays(name).items():
         for host in hosts:
             yield Difference(INSTANCES, host, f"{name} runs in {slot}, and is not to run here")
@@ -155,14 +160,14 @@ def _shares(fleet: Fleet, service: Service, live: Record) -> t.Iterator[Differen
 
 
 def _instances(
-    view: HostView, service: Service, live: Record, platform: Platform
+    view: HostView, service: Service, live: Record, installation: Installation
 ) -> t.Iterator[Difference]:
     """Which containers run."""
     settings = {**service.settings, **live.get("settings", {})}
     slot = str(live["slot"])
     there = {c["name"]: c for c in view.slot(service.name, slot)}
     wanted = [
-        service.container(platform, slot, n) for n in range(1, int(settings["instances"]) + 1)
+        service.container(installation, slot, n) for n in range(1, int(settings["instances"]) + 1)
     ]
     for name in wanted:
         if name not in there:
@@ -183,7 +188,7 @@ def _containers(
     view: HostView,
     service: Service,
     live: Record,
-    platform: Platform,
+    installation: Installation,
     observed: t.Mapping[str, Data],
 ) -> t.Iterator[Difference]:
     """What the containers of the live slot are made of."""
@@ -197,7 +202,7 @@ def _containers(
         as_described = c["fingerprint"] == view.fingerprints.get(service.name)
         of_it = [
             *_digest(c, facts, live),
-            *_limits(c, facts, Service(service.name, settings), platform, view.name),
+            *_limits(c, facts, Service(service.name, settings), installation, view.name),
             *_environment(c, facts, settings, as_described),
         ]
         yield from (Difference(kind, view.name, f"{c['name']}: {told}") for kind, told in of_it)
@@ -217,11 +222,11 @@ def _digest(c: Data, facts: Data, live: Record) -> t.Iterator[t.Tuple[str, str]]
 
 
 def wanted_settings(
-    service: Service, platform: Platform, slot: str, number: int, host: str
+    service: Service, installation: Installation, slot: str, number: int, host: str
 ) -> t.Dict[str, t.Any]:
     """What a container is made with, in the words of ``_observed``; ``Containers.create`` makes it so."""
     resources, security = service.settings["resources"], service.settings["security"]
-    place = platform.place(service.name)
+    place = installation.place(service.name)
     published = [
         f"{address}:{service.published_port(slot, number)}"
         for name, address in zip(place.hosts, place.addresses)
@@ -241,15 +246,15 @@ def wanted_settings(
         "restart": "unless-stopped",
         "log_size": resources["log_size"],
         "log_files": str(resources["log_files"]),
-        "address": service.address(platform, slot, number),
+        "address": service.address(installation, slot, number),
         "published": published,
     }
 
 
 def _limits(
-    c: Data, facts: Data, service: Service, platform: Platform, host: str
+    c: Data, facts: Data, service: Service, installation: Installation, host: str
 ) -> t.Iterator[t.Tuple[str, str]]:
-    wanted = wanted_settings(service, platform, str(c["slot"]), int(c["number"]), host)
+    wanted = wanted_settings(service, installation, str(c["slot"]), int(c["number"]), host)
     # Who is not named is the user of the image.
     wanted["user"] = wanted["user"] or facts.get("image_user", "")
     for key, value in wanted.items():

@@ -21,8 +21,8 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     SLOTS,
+    Installation,
     Place,
-    Platform,
     Service,
     other_slot,
 )
@@ -387,13 +387,13 @@ def _check_no_rollback(fleet: Fleet, service: Service) -> None:
         )
 
 
-def resolve_image(fleet: Fleet, service: Service, platform: Platform, version: str) -> str:
+def resolve_image(fleet: Fleet, service: Service, installation: Installation, version: str) -> str:
     """The tag's ``repository@digest``, the same on every host.
 
     Raises:
         PlanError: a host cannot find it, or hosts see different images under the tag.
     """
-    repository = service.repository(platform)
+    repository = service.repository(installation)
     tag = f"{repository}:{version}"
     digests = {}
     for view in fleet.hosts(service.name):
@@ -414,7 +414,7 @@ def resolve_image(fleet: Fleet, service: Service, platform: Platform, version: s
 def plan_deploy(
     fleet: Fleet,
     service: Service,
-    platform: Platform,
+    installation: Installation,
     version: str,
     release: str,
     first_only: bool = False,
@@ -443,7 +443,7 @@ def plan_deploy(
     if was_live:
         version, image = str(was_live["version"]), str(was_live["image"])
     else:
-        image = resolve_image(fleet, service, platform, version)
+        image = resolve_image(fleet, service, installation, version)
     if unfinished and _goes_on(fleet, service, image, unfinished):
         return _resumed(fleet, service, live, current, image, unfinished)
     left = fleet.instances(service.name, live)
@@ -541,29 +541,29 @@ def is_warm(fleet: Fleet, plan: ServicePlan) -> bool:
 
 
 def instance_specs(
-    service: Service, platform: Platform, slot: str, numbers: t.Iterable[int]
+    service: Service, installation: Installation, slot: str, numbers: t.Iterable[int]
 ) -> t.List[t.Dict[str, t.Any]]:
     """The ``instances`` module's description of some instances of a slot."""
-    published = bool(platform.place(service.name).addresses)
+    published = bool(installation.place(service.name).addresses)
     return [
         {
-            "name": service.container(platform, slot, n),
+            "name": service.container(installation, slot, n),
             "number": n,
-            "address": service.address(platform, slot, n),
+            "address": service.address(installation, slot, n),
             **({"published": service.published_port(slot, n)} if published else {}),
         }
         for n in numbers
     ]
 
 
-def on_hosts(service: Service, platform: Platform) -> t.Dict[str, t.Any]:
+def on_hosts(service: Service, installation: Installation) -> t.Dict[str, t.Any]:
     """What says in a plan's lists which hosts something is for (see ``_hosts.of_host``)."""
-    place = platform.places.get(service.name)
+    place = installation.places.get(service.name)
     return {"hosts": list(place.hosts)} if place else {}
 
 
 def slot_spec(
-    plan: ServicePlan, platform: Platform, slot_release: str, count: int = 0
+    plan: ServicePlan, installation: Installation, slot_release: str, count: int = 0
 ) -> t.Dict[str, t.Any]:
     """The ``instances`` module's description of the first ``count`` instances (0: all of them) of the
     slot the release goes to."""
@@ -575,8 +575,8 @@ def slot_spec(
         "release": slot_release,
         "version": plan.version,
         "image": plan.image,
-        "runtime": service.runtime(platform),
-        "instances": instance_specs(service, platform, plan.slot, numbers),
-        **on_hosts(service, platform),
+        "runtime": service.runtime(installation),
+        "instances": instance_specs(service, installation, plan.slot, numbers),
+        **on_hosts(service, installation),
         **({"hosts": list(plan.joining)} if plan.joining else {}),
     }

@@ -83,7 +83,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Platform:
+class Installation:
     """What services of one installation share: names, network, registry, hosts.
 
     Attributes:
@@ -131,23 +131,23 @@ class Service:
         shown["secrets"] = sorted(self.settings.get("secrets") or {})
         return shown
 
-    def runtime(self, platform: Platform) -> t.Dict[str, t.Any]:
+    def runtime(self, installation: Installation) -> t.Dict[str, t.Any]:
         """What shapes its containers, whether their ports are published included."""
-        published = bool(platform.place(self.name).addresses)
+        published = bool(installation.place(self.name).addresses)
         return {**runtime_of(self.settings), **({"published": True} if published else {})}
 
-    def repository(self, platform: Platform) -> str:
-        return image_repository(self.settings["image"], platform.registry)
+    def repository(self, installation: Installation) -> str:
+        return image_repository(self.settings["image"], installation.registry)
 
-    def container(self, platform: Platform, slot: str, number: int) -> str:
-        return f"{platform.project}-{self.name}-{slot}-{number}"
+    def container(self, installation: Installation, slot: str, number: int) -> str:
+        return f"{installation.project}-{self.name}-{slot}-{number}"
 
     def _place(self, slot: str, number: int) -> int:
         return self.block * 2 * MAX_INSTANCES + SLOTS.index(slot) * MAX_INSTANCES + number - 1
 
-    def address(self, platform: Platform, slot: str, number: int) -> str:
+    def address(self, installation: Installation, slot: str, number: int) -> str:
         """The fixed address of instance ``number`` (from 1) in the container network."""
-        return platform.address(FIRST_FIXED + self._place(slot, number))
+        return installation.address(FIRST_FIXED + self._place(slot, number))
 
     def published_port(self, slot: str, number: int) -> int:
         """The port of that instance on its host where proxies are on other hosts."""
@@ -157,16 +157,16 @@ class Service:
         """Numbers of the first ``count`` instances of a slot on one host (0: of as many as it is to have)."""
         return range(1, (count or self.settings["instances"]) + 1)
 
-    def instance_address(self, platform: Platform, slot: str, number: int) -> str:
+    def instance_address(self, installation: Installation, slot: str, number: int) -> str:
         """``host:port`` of an instance on its own host."""
-        return f"{self.address(platform, slot, number)}:{self.settings['port']}"
+        return f"{self.address(installation, slot, number)}:{self.settings['port']}"
 
-    def upstreams(self, platform: Platform, slot: str, count: int = 0) -> t.List[str]:
+    def upstreams(self, installation: Installation, slot: str, count: int = 0) -> t.List[str]:
         """``host:port`` of the first ``count`` instances of ``slot`` on every host (0: of as many as it is to
         have), for a proxy: the first of each host, then the second, and so on."""
-        addresses = platform.place(self.name).addresses
+        addresses = installation.place(self.name).addresses
         if not addresses:
-            return [self.instance_address(platform, slot, n) for n in self.numbers(count)]
+            return [self.instance_address(installation, slot, n) for n in self.numbers(count)]
         return [
             f"{address}:{self.published_port(slot, n)}"
             for n in self.numbers(count)

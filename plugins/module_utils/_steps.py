@@ -28,7 +28,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import (
 from ansible_collections.tagadodo.deploy.plugins.module_utils._rollback import data_policy
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     SLOTS,
-    Platform,
+    Installation,
     Service,
     access_log,
     other_slot,
@@ -71,17 +71,19 @@ def _paths(plan: ServicePlan) -> Data:
     }
 
 
-def direct_targets(plan: ServicePlan, platform: Platform, count: int = 0) -> t.List[Data]:
+def direct_targets(plan: ServicePlan, installation: Installation, count: int = 0) -> t.List[Data]:
     """The first ``count`` instances of the slot (0: all of them), for each host at their own addresses."""
-    where = {"hosts": list(plan.joining)} if plan.joining else on_hosts(plan.service, platform)
-    return [{**target, **where} for target in _instance_targets(plan, platform, plan.slot, count)]
+    where = {"hosts": list(plan.joining)} if plan.joining else on_hosts(plan.service, installation)
+    return [
+        {**target, **where} for target in _instance_targets(plan, installation, plan.slot, count)
+    ]
 
 
 def published_targets(
-    plan: ServicePlan, platform: Platform, count: int, fleet: Fleet
+    plan: ServicePlan, installation: Installation, count: int, fleet: Fleet
 ) -> t.List[Data]:
     """The same as proxies on other hosts reach them, of the hosts that take part."""
-    service, place = plan.service, platform.place(plan.service.name)
+    service, place = plan.service, installation.place(plan.service.name)
     takes_part = set(plan.joining) or {view.name for view in fleet.app}
     return [
         {
@@ -95,13 +97,15 @@ def published_targets(
     ]
 
 
-def _instance_targets(plan: ServicePlan, platform: Platform, slot: str, count: int) -> t.List[Data]:
+def _instance_targets(
+    plan: ServicePlan, installation: Installation, slot: str, count: int
+) -> t.List[Data]:
     service = plan.service
     return [
         {
             "name": f"{service.name}-{slot}-{number}",
-            "url": f"http://{service.instance_address(platform, slot, number)}",
-            "container": service.container(platform, slot, number),
+            "url": f"http://{service.instance_address(installation, slot, number)}",
+            "container": service.container(installation, slot, number),
             **_paths(plan),
         }
         for number in service.numbers(count)
@@ -198,9 +202,9 @@ def _environment(
     return [{"service": ENVIRONMENT, "release": name, "facts": facts}]
 
 
-def _left_slot(plan: ServicePlan, platform: Platform, slot: str, drain: int) -> Data:
+def _left_slot(plan: ServicePlan, installation: Installation, slot: str, drain: int) -> Data:
     return {
-        **on_hosts(plan.service, platform),
+        **on_hosts(plan.service, installation),
         "service": plan.service.name,
         "slot": slot,
         "drain": drain,
@@ -209,13 +213,13 @@ def _left_slot(plan: ServicePlan, platform: Platform, slot: str, drain: int) -> 
 
 
 def _left_instances(
-    plan: ServicePlan, platform: Platform, slot: str, numbers: range, drain: int
+    plan: ServicePlan, installation: Installation, slot: str, numbers: range, drain: int
 ) -> t.Optional[Data]:
     """The instances of a slot with these numbers; None when there is none."""
     if not numbers:
         return None
-    instances = instance_specs(plan.service, platform, slot, numbers)
-    return {**_left_slot(plan, platform, slot, drain), "instances": instances}
+    instances = instance_specs(plan.service, installation, slot, numbers)
+    return {**_left_slot(plan, installation, slot, drain), "instances": instances}
 
 
 @dataclass(frozen=True)
@@ -261,7 +265,7 @@ def _parts(fleet: Fleet, plans: t.Sequence[ServicePlan]) -> t.List[t.List[_Part]
 
 
 def _release_step(
-    parts: t.Sequence[_Part], fleet: Fleet, platform: Platform, endpoint: Endpoint
+    parts: t.Sequence[_Part], fleet: Fleet, installation: Installation, endpoint: Endpoint
 ) -> Data:
     """One step as the arguments of the modules that carry it out."""
     starting = [p for p in parts if p.former is None or p.step.new > p.former.new]
@@ -274,7 +278,7 @@ def _release_step(
     stopped = [
         _left_instances(
             p.plan,
-            platform,
+            installation,
             other_slot(p.plan.slot),
             range(p.step.old + 1, p.plan.left + 1),
             p.plan.service.settings["drain"],
@@ -287,8 +291,10 @@ def _release_step(
     return {
         "name": name,
         "record": _shift_record([p.plan for p in parts], shares),
-        "start": [slot_spec(p.plan, platform, _release_of(p.plan), p.step.new) for p in starting],
-        **_proofs(fleet, platform, [(p.plan, p.step.new) for p in starting]),
+        "start": [
+            slot_spec(p.plan, installation, _release_of(p.plan), p.step.new) for p in starting
+        ],
+        **_proofs(fleet, installation, [(p.plan, p.step.new) for p in starting]),
         "prove_proxy": [
             proxy_target(p.plan, endpoint, p.plan.slot) for p in starting if p.former is None
         ],
@@ -299,14 +305,14 @@ def _release_step(
         },
         "shares": shares,
         "instances": {name: counts for name, (_shares, counts) in moved.items()},
-        "watch": [_watched(name, p, platform, endpoint) for p in parts if p.step.maximum],
+        "watch": [_watched(name, p, installation, endpoint) for p in parts if p.step.maximum],
         "stop": [one for one in stopped if one],
-        "back": _back(fleet, parts, platform),
+        "back": _back(fleet, parts, installation),
     }
 
 
 def _proofs(
-    fleet: Fleet, platform: Platform, starting: t.Sequence[t.Tuple[ServicePlan, int]]
+    fleet: Fleet, installation: Installation, starting: t.Sequence[t.Tuple[ServicePlan, int]]
 ) -> t.Dict[str, t.Sequence[Data]]:
     """Which call proves the new instances at their own addresses: the one that starts them, so that no traffic
     is shifted before all hosts have proved theirs; with one host, the one that shifts. Proxies on other hosts
@@ -315,11 +321,13 @@ def _proofs(
     Args:
         starting: each with how many instances of a host are proven (0: all of them).
     """
-    own = [target for plan, count in starting for target in direct_targets(plan, platform, count)]
+    own = [
+        target for plan, count in starting for target in direct_targets(plan, installation, count)
+    ]
     published = [
         target
         for plan, count in starting
-        for target in published_targets(plan, platform, count, fleet)
+        for target in published_targets(plan, installation, count, fleet)
     ]
     here, later = ([], own) if fleet.alone and not published else (own, published)
     return {"prove": here, "prove_first": later}
@@ -342,17 +350,17 @@ def _share_now(fleet: Fleet, plan: ServicePlan) -> int:
     return fleet.slot_share(plan.service.name, plan.slot)
 
 
-def _watched(name: str, part: _Part, platform: Platform, endpoint: Endpoint) -> Data:
+def _watched(name: str, part: _Part, installation: Installation, endpoint: Endpoint) -> Data:
     """What the gate looks at of a service in a step, and by what it is judged."""
     plan, step, judging = part.plan, part.step, part.judging
     old = other_slot(plan.slot)
     service, settings = plan.service, plan.service.settings
     smoke = settings["gate"]["smoke"] or [settings["health"]["full"]]
     most = max(plan.left, settings["instances"])
-    slots = {plan.slot: {"instances": _instance_targets(plan, platform, plan.slot, step.new)}}
+    slots = {plan.slot: {"instances": _instance_targets(plan, installation, plan.slot, step.new)}}
     if plan.before:
         former = as_before(plan)
-        slots[old] = {"instances": _instance_targets(former, platform, old, step.old)}
+        slots[old] = {"instances": _instance_targets(former, installation, old, step.old)}
     return {
         "name": service.name,
         "version": plan.version,
@@ -369,14 +377,14 @@ def _watched(name: str, part: _Part, platform: Platform, endpoint: Endpoint) -> 
         },
         "gate": settings["gate"],
         "look": {
-            **on_hosts(service, platform),
+            **on_hosts(service, installation),
             "name": service.name,
             "slot": plan.slot,
             "log": access_log(endpoint.log_dir, service.name),
             "upstreams": {
                 address: slot
                 for slot in SLOTS
-                for address in service.upstreams(platform, slot, most)
+                for address in service.upstreams(installation, slot, most)
             },
             "slots": slots,
             "smoke": {
@@ -392,7 +400,7 @@ def _watched(name: str, part: _Part, platform: Platform, endpoint: Endpoint) -> 
     }
 
 
-def _back(fleet: Fleet, parts: t.Sequence[_Part], platform: Platform) -> Data:
+def _back(fleet: Fleet, parts: t.Sequence[_Part], installation: Installation) -> Data:
     """What undoes the release at this step: where traffic goes, and what is stopped after it."""
     shares: Data = {}
     instances: Data = {}
@@ -405,12 +413,12 @@ def _back(fleet: Fleet, parts: t.Sequence[_Part], platform: Platform) -> Data:
                 former.share, former.new, former.old
             )
             numbers = range(former.new + 1, plan.service.settings["instances"] + 1)
-            surplus = _left_instances(plan, platform, plan.slot, numbers, 0)
+            surplus = _left_instances(plan, installation, plan.slot, numbers, 0)
             stop += [surplus] if surplus else []
         else:
             share = 0 if plan.before else _share_now(fleet, plan)
             shares[part.name], instances[part.name] = part.split(share, part.step.new, plan.left)
-            stop.append(_left_slot(plan, platform, plan.slot, 0))
+            stop.append(_left_slot(plan, installation, plan.slot, 0))
     kept = any(part.keeps_what_is_done for part in parts)
     return {
         "record": _shift_record([part.plan for part in parts], shares),
@@ -430,12 +438,12 @@ def _shift_record(plans: t.Sequence[ServicePlan], shares: Data) -> t.List[Data]:
 _NOTHING: Data = {"record": [], "shares": {}, "instances": {}, "stop": [], "outcome": "failed"}
 
 
-def _repair_step(fleet: Fleet, plans: t.Sequence[ServicePlan], platform: Platform) -> Data:
+def _repair_step(fleet: Fleet, plans: t.Sequence[ServicePlan], installation: Installation) -> Data:
     """Bring live slots to the instances they are to have: first what is missing, at last what is too much."""
     surplus = [
         _left_instances(
             p,
-            platform,
+            installation,
             p.slot,
             range(p.service.settings["instances"] + 1, p.left + 1),
             p.service.settings["drain"],
@@ -445,8 +453,8 @@ def _repair_step(fleet: Fleet, plans: t.Sequence[ServicePlan], platform: Platfor
     return {
         "name": "instances",
         "record": [],
-        "start": [slot_spec(p, platform, p.release) for p in plans],
-        **_proofs(fleet, platform, [(p, 0) for p in plans]),
+        "start": [slot_spec(p, installation, p.release) for p in plans],
+        **_proofs(fleet, installation, [(p, 0) for p in plans]),
         "prove_proxy": [],
         "settle": 0,
         "peek": {"shares": {}, "instances": {}},
@@ -486,7 +494,7 @@ def _proxies_step(fleet: Fleet, plans: t.Sequence[ServicePlan]) -> Data:
 def steps(
     fleet: Fleet,
     plans: t.Sequence[ServicePlan],
-    platform: Platform,
+    installation: Installation,
     endpoint: Endpoint,
     who: str = "",
     data: str = "",
@@ -513,9 +521,9 @@ def steps(
         migrated=[plan.service.name for plan in migrating],
     )
     release = [_proxies_step(fleet, misled)] if misled else []
-    release += [_repair_step(fleet, repairing, platform)] if repairing else []
+    release += [_repair_step(fleet, repairing, installation)] if repairing else []
     release += [
-        _release_step(parts, fleet, platform, endpoint) for parts in _parts(fleet, releasing)
+        _release_step(parts, fleet, installation, endpoint) for parts in _parts(fleet, releasing)
     ]
     begin = {one["name"]: one["look"] for step in release for one in step["watch"]}
     prepares = bool(migrating or begin or backup_hours is not None)
@@ -528,10 +536,10 @@ def steps(
             for p in plans
         },
         # Only what runs before the first step; starting pulls too.
-        "pull": [slot_spec(p, platform, _release_of(p)) for p in migrating],
+        "pull": [slot_spec(p, installation, _release_of(p)) for p in migrating],
         "migrate": [
             {
-                **on_hosts(p.service, platform),
+                **on_hosts(p.service, installation),
                 "service": p.service.name,
                 "image": p.image,
                 "release": p.release,
@@ -541,12 +549,14 @@ def steps(
             }
             for p in migrating
         ],
-        "start": [slot_spec(p, platform, _release_of(p)) for p in (*restoring, *joining)],
-        "prove": [target for p in (*restoring, *joining) for target in direct_targets(p, platform)],
+        "start": [slot_spec(p, installation, _release_of(p)) for p in (*restoring, *joining)],
+        "prove": [
+            target for p in (*restoring, *joining) for target in direct_targets(p, installation)
+        ],
         "prove_published": [
             target
             for p in (*restoring, *joining)
-            for target in published_targets(p, platform, 0, fleet)
+            for target in published_targets(p, installation, 0, fleet)
         ],
         "history": [{"hosts": list(p.joining), "records": history(fleet, p)} for p in joining],
         "watched": max(unfinished, default=""),
@@ -559,9 +569,12 @@ def steps(
         "verify_back": [proxy_target(as_before(p), endpoint) for p in moving if p.before],
         "shares": shares,
         "shift_record": [{"outcome": "running", "records": records, "shares": shares}],
-        "data": [{**on_hosts(p.service, platform), **_data(p, data)} for p in migrating],
+        "data": [{**on_hosts(p.service, installation), **_data(p, data)} for p in migrating],
         "undo": [
-            {**on_hosts(p.service, platform), **_undoing(p.service.name, p.newer.settings, p.undo)}
+            {
+                **on_hosts(p.service, installation),
+                **_undoing(p.service.name, p.newer.settings, p.undo),
+            }
             for p in plans
             if p.reverts and p.undo and p.newer
         ],
@@ -570,12 +583,12 @@ def steps(
             for p in moving
         },
         "leave": [
-            _left_slot(p, platform, other_slot(p.slot), p.service.settings["drain"])
+            _left_slot(p, installation, other_slot(p.slot), p.service.settings["drain"])
             for p in (*moving, *tidying)
             if not p.stays_warm
         ]
         + [
-            {**_left_slot(p, platform, slot, p.service.settings["drain"]), "hosts": names}
+            {**_left_slot(p, installation, slot, p.service.settings["drain"]), "hosts": names}
             for p in (*moving, *tidying, *leaving)
             for slot, names in fleet.strays(p.service.name).items()
         ],

@@ -52,8 +52,8 @@ options:
     type: list
     elements: str
     required: true
-  platform:
-    description: The same as O(tagadodo.deploy.release_plan#module:platform).
+  installation:
+    description: The same as O(tagadodo.deploy.release_plan#module:installation).
     type: dict
     required: true
   fails:
@@ -73,7 +73,7 @@ EXAMPLES = r"""
     containers: {web1: "{{ drift_containers }}"}
     app: [web1]
     proxy: [web1]
-    platform: {project: tagadodo, registry: docker.io, subnet: 10.213.0.0/16, places: {}}
+    installation: {project: tagadodo, registry: docker.io, subnet: 10.213.0.0/16, places: {}}
   run_once: true
 """
 

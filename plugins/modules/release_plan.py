@@ -99,7 +99,7 @@ options:
     type: list
     elements: str
     default: []
-  platform:
+  installation:
     description: >-
       Names and network of the installation (C(project), C(registry), C(subnet)), and where services run (C(places), as
       P(tagadodo.deploy.service_places#filter) says).
@@ -122,7 +122,7 @@ EXAMPLES = r"""
     hosts: {web1: "{{ release_host }}"}
     app: [web1]
     proxy: [web1]
-    platform: {project: tagadodo, registry: docker.io, subnet: 10.213.0.0/16}
+    installation: {project: tagadodo, registry: docker.io, subnet: 10.213.0.0/16}
     endpoint: {address: 127.0.0.1, https_port: 443, ca_file: "", token_file: /var/lib/tagadodo/nginx/probe_token}
   register: plan
 """

@@ -11,7 +11,7 @@ from clients import live_version, load, lost_requests
 from described import services_with
 from stack import Run, Stack
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._service import Platform
+from ansible_collections.tagadodo.deploy.plugins.module_utils._service import Installation
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import parse_services
 
 ROLLING = {
@@ -62,7 +62,7 @@ def test_it_stops_where_an_instance_fails_and_goes_on_later(rolling: Stack) -> N
     """The third instance cannot start: somebody else has its address."""
     live, idle = slots(rolling)
     backend = parse_services(services_with(**ROLLING))[0]
-    address = backend.address(Platform(subnet=rolling.subnet), idle, 3)
+    address = backend.address(Installation(subnet=rolling.subnet), idle, 3)
     client: t.Any = docker.from_env()
     network = client.networks.get(rolling.name)
     squatter = client.containers.create(

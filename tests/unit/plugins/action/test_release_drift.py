@@ -47,7 +47,7 @@ def compared(**arguments: t.Any) -> dict[str, t.Any]:
         "app": ["web1"],
         "proxy": ["web1"],
         "routes": {"web1": {"served": "r1", "actions": []}},
-        "platform": PLATFORM,
+        "installation": PLATFORM,
         **arguments,
     }
     return {"tagadodo.deploy.release_drift": given}

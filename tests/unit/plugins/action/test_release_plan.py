@@ -79,7 +79,7 @@ def plan(check_mode: bool = False, **changes: t.Any) -> dict[str, t.Any]:
         "hosts": {"web1": "{{ web1 }}"},
         "app": ["web1"],
         "proxy": ["web1"],
-        "platform": {"project": "tagadodo", "registry": "docker.io", "subnet": "10.213.0.0/16"},
+        "installation": {"project": "tagadodo", "registry": "docker.io", "subnet": "10.213.0.0/16"},
         "endpoint": {
             "address": "127.0.0.1",
             "https_port": "{{ https_port }}",
@@ -195,14 +195,18 @@ MISTAKES = {
         "deploy_images_kept: -1 is less than 0, which keeps all images",
     ),
     "an argument there is none of": (plan(versoin="1.0.0"), "versoin"),
-    "half a platform": (
-        plan(platform={"project": "tagadodo"}),
-        "missing required arguments: registry, subnet found in platform",
+    "half a installation": (
+        plan(installation={"project": "tagadodo"}),
+        "missing required arguments: registry, subnet found in installation",
     ),
     "no endpoint": (plan(endpoint={}), "address"),
     "a network that is none": (
         plan(
-            platform={"project": "tagadodo", "registry": "docker.io", "subnet": "10.213.0.0/33"},
+            installation={
+                "project": "tagadodo",
+                "registry": "docker.io",
+                "subnet": "10.213.0.0/33",
+            },
         ),
         "'10.213.0.0/33' does not appear to be an IPv4 or IPv6 network",
     ),

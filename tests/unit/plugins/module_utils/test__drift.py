@@ -19,7 +19,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._drift import (
     wanted_settings,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._plan import Fleet, HostView
-from ansible_collections.tagadodo.deploy.plugins.module_utils._service import Platform, Service
+from ansible_collections.tagadodo.deploy.plugins.module_utils._service import Installation, Service
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import parse_services
 
 DESCRIBED = {
@@ -31,7 +31,7 @@ DESCRIBED = {
     "secrets": {"JWT_SECRET": ""},
     "resources": {"memory": "512m"},
 }
-PLATFORM = Platform()
+PLATFORM = Installation()
 IMAGE = "docker.io/tagadodo/backend@sha256:" + "1" * 64
 
 

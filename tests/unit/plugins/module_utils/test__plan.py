@@ -25,8 +25,8 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._rollback import (
     plan_rollbacks,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
+    Installation,
     Place,
-    Platform,
     Service,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._steps import (
@@ -42,7 +42,7 @@ from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import (
 )
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import parse_services
 
-PLATFORM = Platform()
+PLATFORM = Installation()
 TAG = "docker.io/tagadodo/backend:1.1.0"
 OLD = "docker.io/tagadodo/backend@sha256:10"
 NEW = "docker.io/tagadodo/backend@sha256:11"
@@ -634,7 +634,7 @@ def test_new_instances_are_proven_before_any_shift_by_whom_need_not_wait_for_ano
         assert (len(given["prove"]), len(given["prove_first"])) == (start, shift)
 
 
-TIER = Platform(places={"backend": Place(("app1", "app2"), ("10.0.0.1", "10.0.0.2"))})
+TIER = Installation(places={"backend": Place(("app1", "app2"), ("10.0.0.1", "10.0.0.2"))})
 
 
 def tier(*others: HostView) -> Fleet:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     BLOCKS,
-    Platform,
+    Installation,
     Service,
     ServiceError,
     image_repository,
@@ -143,9 +143,9 @@ def test_a_given_version_wins_and_names_may_have_commas() -> None:
 @given(st.from_regex(r"[a-z][a-z0-9-]{0,30}[a-z0-9]", fullmatch=True))
 def test_addresses_of_a_service_are_distinct_and_outside_the_dynamic_range(name: str) -> None:
     service = Service(name, {"port": 80, "instances": 16})
-    platform = Platform()
+    installation = Installation()
     places = {
-        service.address(platform, slot, n) for slot in ("blue", "green") for n in range(1, 17)
+        service.address(installation, slot, n) for slot in ("blue", "green") for n in range(1, 17)
     }
     ports = {service.published_port(slot, n) for slot in ("blue", "green") for n in range(1, 17)}
     assert len(places) == len(ports) == 32
@@ -158,7 +158,7 @@ def test_addresses_of_a_service_are_distinct_and_outside_the_dynamic_range(name:
 def test_addresses_do_not_depend_on_other_services() -> None:
     alone = parse_services({"frontend": GOOD["frontend"]})[0]
     beside = parse_services(GOOD)[1]
-    assert alone.upstreams(Platform(), "blue") == beside.upstreams(Platform(), "blue")
+    assert alone.upstreams(Installation(), "blue") == beside.upstreams(Installation(), "blue")
 
 
 @pytest.mark.parametrize(
