@@ -12,10 +12,10 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import write_whole
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import write_whole
 from ansible_collections.tagadodo.deploy.plugins.module_utils._release_report import reports_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._report_files import (
-    Files,
+    Texts,
     report_files,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._report_parts import INDEX
@@ -84,7 +84,7 @@ def _text(path: pathlib.Path) -> str:
         return ""
 
 
-def _write(directory: pathlib.Path, files: Files) -> None:
+def _write(directory: pathlib.Path, files: Texts) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         write_whole(directory / name, text, MODE, lasting=False)

@@ -31,12 +31,12 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._backup_manifest i
     summary,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._backup_tools import Tools
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files, write_whole
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
     Ledger,
     LedgerError,
     live_record,
-    write_whole,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._restic import Restic, Snapshot
 
@@ -144,7 +144,7 @@ class Backup:
         }
 
     def _live(self) -> t.Dict[str, t.Dict[str, str]]:
-        ledger = Ledger(self.settings.state_dir)
+        ledger = Ledger(Files(self.settings.state_dir))
         try:
             live = {name: live_record(ledger.read(name)) for name in ledger.services()}
         except LedgerError as error:

@@ -39,8 +39,8 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._backup_manifest i
     summary,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._backup_tools import Tools
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import write_whole
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import write_whole
 from ansible_collections.tagadodo.deploy.plugins.module_utils._restic import Restic, Snapshot
 
 Facts = t.Dict[str, t.Any]

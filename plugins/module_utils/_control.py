@@ -15,6 +15,7 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files, write_whole
 from ansible_collections.tagadodo.deploy.plugins.module_utils._gate_file import (
     SUFFIX,
     GateError,
@@ -24,7 +25,6 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._gate_file import 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
     Ledger,
     unfinished_record,
-    write_whole,
 )
 
 PAUSE, RESUME, PROMOTE, ABORT = ACTIONS = ("pause", "resume", "promote", "abort")
@@ -97,7 +97,7 @@ def watched_release(
 
 def _has_ended(state_dir: t.Union[str, Path]) -> bool:
     """Whether the ledger knows releases, and none of them is under way. A proxy has no ledger."""
-    ledger = Ledger(str(state_dir))
+    ledger = Ledger(Files(state_dir))
     newest = [ledger.read(service)[:1] for service in ledger.services()]
     return any(newest) and not any(unfinished_record(records) for records in newest)
 

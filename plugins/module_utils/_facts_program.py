@@ -12,6 +12,7 @@ import time
 import typing as t
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import Containers
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files, write_whole
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import (
     EngineError,
     connect,
@@ -27,7 +28,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._facts import (
     of_instances,
     of_releases,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger, write_whole
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
 
 
 def instances(settings: Settings) -> t.Iterator[Running]:
@@ -55,7 +56,7 @@ def samples(settings: Settings) -> t.Iterator[Sample]:
         EngineError: the engine does not answer.
         FactsError: a file is not what it should be.
     """
-    ledger = Ledger(settings.state_dir)
+    ledger = Ledger(Files(settings.state_dir))
     releases = {name: ledger.read(name) for name in ledger.services()}
     yield from of_releases(releases)
     if settings.backup:

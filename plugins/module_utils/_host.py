@@ -11,9 +11,10 @@ import secrets
 import typing as t
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import in_parallel
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import write_whole
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import engine_errors
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import LABEL
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Record, write_whole
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Record
 from ansible_collections.tagadodo.deploy.plugins.module_utils._stock import Stock
 
 _NAMELESS = "<none>:<none>"  # how older engines list an image without a tag

@@ -2,26 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # This module util is PRIVATE to the collection.
-"""The ledger: one JSON file per release and service on each host, written whole or not at all.
+"""The ledger: one JSON document per release and service on each host, written whole or not at all.
 
-``<state>/releases/<service>/<release>.json``; a release's name starts with its UTC time, so names
+``releases/<service>/<release>.json``, below ``deploy_state_dir``; a release's name starts with its UTC time, so names
 sort by age. Outcomes: ``running`` → ``succeeded``, ``failed`` or ``held`` (it waits for a decision, and
 goes on when it is deployed again); one that was left by a rollback is ``rolled_back``.
 
 What the releases of all services did to the environment is kept beside them, as service ``ENVIRONMENT``.
-A file that is not a record (cut short, edited, of another program) is told and left out, never followed.
+A document that is not a record (cut short, edited, of another program) is told and left out, never followed.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import pathlib
-import tempfile
 import typing as t
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._durable import sync_folder
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Documents
 
+ROOT, SUFFIX = "releases", ".json"  # where the documents are
 SCHEMA = 1
 OUTCOMES = ("running", "succeeded", "failed", "held", "rolled_back")
 HELD = "held"
@@ -53,87 +51,68 @@ Record = t.Dict[str, t.Any]
 
 
 class LedgerError(Exception):
-    """A record cannot be read or written; one line, names the file."""
-
-
-def write_whole(path: pathlib.Path, text: str, mode: int = 0o640, lasting: bool = True) -> None:
-    """Replace ``path`` by ``text`` so that a reader, a crash or a full disk never sees a part.
-
-    Args:
-        lasting: whether a loss of power may not undo it, which is waited for.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-    handle, name = tempfile.mkstemp(dir=str(path.parent), prefix="." + path.name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            if lasting:
-                os.fsync(stream.fileno())
-        os.chmod(name, mode)
-        os.replace(name, str(path))
-    except BaseException:
-        os.unlink(name)
-        raise
-    if lasting:
-        sync_folder(path.parent)
+    """A record cannot be read or written; one line, names the document."""
 
 
 class Ledger:
     """The releases this host knows of.
 
     Args:
-        state_dir: ``deploy_state_dir`` of the host.
+        documents: of the host.
     """
 
-    def __init__(self, state_dir: str) -> None:
-        self._root = pathlib.Path(state_dir) / "releases"
-
-    def _path(self, service: str, release: str) -> pathlib.Path:
-        return self._root / service / f"{release}.json"
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
 
     def services(self) -> t.List[str]:
         """Services that were released here; not ``ENVIRONMENT``."""
-        return sorted(path.name for path in self._root.glob("[!._]*") if path.is_dir())
+        names = self._documents.names(ROOT)
+        return [
+            name for name in names if name != ENVIRONMENT and self._documents.names(_folder(name))
+        ]
 
     def read(self, service: str) -> t.List[Record]:
         """All records of a service that can be understood, newest first."""
         return [record for record, _problem in self._all(service) if record]
 
     def damaged(self) -> t.List[str]:
-        """A line for each file of any service that is left out, and why."""
+        """A line for each document of any service that is left out, and why."""
         names = [*self.services(), ENVIRONMENT]
         return [problem for name in names for _record, problem in self._all(name) if problem]
 
     def _all(self, service: str) -> t.Iterator[t.Tuple[Record, str]]:
-        """Each file as record, or as what is wrong with it."""
-        for path in sorted((self._root / service).glob("[!.]*.json"), reverse=True):
+        """Each document as record, or as what is wrong with it."""
+        for name in reversed(self._documents.names(_folder(service))):
+            if not name.endswith(SUFFIX):
+                continue
             try:
-                yield self._load(path), ""
+                yield self._load(service, name[: -len(SUFFIX)]), ""
             except LedgerError as error:
                 yield {}, str(error)
 
-    @staticmethod
-    def _load(path: pathlib.Path) -> Record:
+    def _load(self, service: str, release: str) -> Record:
+        path = _path(service, release)
+        where = self._documents.where(path)
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = json.loads(self._documents.read(path))
+        except FileNotFoundError:
+            return {}
         except (OSError, ValueError, RecursionError) as error:
             raise LedgerError(
-                f"{path}: not a readable release record ({error}); it is left out"
+                f"{where}: not a readable release record ({error}); it is left out"
             ) from error
-        problem = _misshapen(record, path.parent.name, path.stem)
+        problem = _misshapen(record, service, release)
         if problem:
-            raise LedgerError(f"{path}: {problem}; it is left out")
+            raise LedgerError(f"{where}: {problem}; it is left out")
         return t.cast(Record, record)
 
     def record(self, service: str, release: str) -> Record:
         """One record; empty where it is new.
 
         Raises:
-            LedgerError: the file is not that record.
+            LedgerError: the document is not that record.
         """
-        path = self._path(service, release)
-        return self._load(path) if path.exists() else {}
+        return self._load(service, release)
 
     def update(
         self,
@@ -157,8 +136,8 @@ class Ledger:
         if after == before:
             return False
         if write:
-            path = self._path(service, release)
-            write_whole(path, json.dumps(after, indent=2, sort_keys=True) + "\n")
+            text = json.dumps(after, indent=2, sort_keys=True) + "\n"
+            self._documents.write(_path(service, release), text)
         return True
 
     def _known(self, service: str, release: str, write: bool) -> Record:
@@ -167,8 +146,8 @@ class Ledger:
             return self.record(service, release)
         except LedgerError:
             if write:
-                path = self._path(service, release)
-                path.rename(path.with_name(path.name + ".damaged"))
+                path = _path(service, release)
+                self._documents.move(path, path + ".damaged")
             return {}
 
     def prune(self, services: t.Iterable[str], keep: int) -> None:
@@ -178,7 +157,15 @@ class Ledger:
             kept = worth_keeping(records, keep)
             for record in records:
                 if record not in kept:
-                    self._path(service, str(record["release"])).unlink()
+                    self._documents.remove(_path(service, str(record["release"])))
+
+
+def _folder(service: str) -> str:
+    return f"{ROOT}/{service}"
+
+
+def _path(service: str, release: str) -> str:
+    return f"{_folder(service)}/{release}{SUFFIX}"
 
 
 def _misshapen(record: t.Any, service: str, release: str) -> str:

@@ -24,7 +24,7 @@ import time
 import typing as t
 from dataclasses import asdict, dataclass, replace
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import write_whole
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import write_whole
 
 SECONDS = 600  # without a sign of life, after which a run counts as dead
 

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._access_log import RATE_BYTES, recent
 from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import Containers
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
 from ansible_collections.tagadodo.deploy.plugins.module_utils._host import (
     find_stock,
@@ -98,7 +99,7 @@ def _stock(client: t.Any, project: str, releases: t.Mapping[str, t.Sequence[Reco
 def read_host(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Everything this host can say, without changing it."""
     client = connect()
-    ledger = Ledger(params["state_dir"])
+    ledger = Ledger(Files(params["state_dir"]))
     key = read_key(params["state_dir"])
     splits = read_splits(params["state_dir"])
     releases = {name: ledger.read(name) for name in ledger.services()}

@@ -15,13 +15,10 @@ import re
 import time
 import typing as t
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files, write_whole
 from ansible_collections.tagadodo.deploy.plugins.module_utils._dora import figures_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._entry import Entry
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
-    ENVIRONMENT,
-    Ledger,
-    write_whole,
-)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import ENVIRONMENT, Ledger
 from ansible_collections.tagadodo.deploy.plugins.module_utils._release_report import (
     Records,
     Report,
@@ -41,7 +38,7 @@ ENDINGS = (".html", ".json", ".md")
 # A release gives its files their names, and may come from another machine.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 
-Files = t.Dict[str, str]
+Texts = t.Dict[str, str]
 
 
 def reports_directory(state_dir: str) -> pathlib.Path:
@@ -58,7 +55,7 @@ def report_files(
     now: float,
     language: str = "",
     wanted: t.Callable[[Report], bool] = lambda _report: True,
-) -> Files:
+) -> Texts:
     """The files of the reports that are wanted, and of the index of all, by name.
 
     Args:
@@ -66,7 +63,7 @@ def report_files(
         language: as each release was recorded with, and the index as the newest, where it is empty.
     """
     named = [one for one in reports if _NAME.fullmatch(one.release) and one.release != INDEX]
-    files: Files = {}
+    files: Texts = {}
     for one in filter(wanted, named):
         files[f"{one.release}.html"] = release_page(one, language)
         files[f"{one.release}.json"] = report_json(one)
@@ -103,7 +100,7 @@ def write_reports(state_dir: str, changed: t.Collection[str]) -> str:
     """
     directory = reports_directory(state_dir)
     try:
-        records = whole_ledger(Ledger(state_dir))
+        records = whole_ledger(Ledger(Files(state_dir)))
         touched = {
             str(whole["release"])
             for whole in records[ENVIRONMENT]

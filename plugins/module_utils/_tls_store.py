@@ -20,8 +20,8 @@ import shutil
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import write_whole
 from ansible_collections.tagadodo.deploy.plugins.module_utils._durable import sync_folder
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import write_whole
 
 CHAIN, KEY = "fullchain.pem", "privkey.pem"
 OWN = "ca.pem"  # who vouches for certificates of the host's own

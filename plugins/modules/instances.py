@@ -140,6 +140,7 @@ drained:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import Containers
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
 from ansible_collections.tagadodo.deploy.plugins.module_utils._entry import RECORD, Entry, enter
 from ansible_collections.tagadodo.deploy.plugins.module_utils._host import ensure_key, read_key
@@ -211,7 +212,7 @@ def main() -> None:
             slot.check(params["state"], params["address"])
         with at_work(params["state_dir"], params["lock"]):
             entries = [Entry(**one) for one in params["record"]]
-            written = enter(Ledger(params["state_dir"]), entries, module.check_mode)
+            written = enter(Ledger(Files(params["state_dir"])), entries, module.check_mode)
             unreported = not module.check_mode and report_ended(
                 params["state_dir"], entries, written
             )

@@ -42,6 +42,7 @@ damaged:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
 from ansible_collections.tagadodo.deploy.plugins.module_utils._report_files import whole_ledger
 
@@ -50,7 +51,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={"state_dir": {"type": "path", "required": True}}, supports_check_mode=True
     )
-    ledger = Ledger(module.params["state_dir"])
+    ledger = Ledger(Files(module.params["state_dir"]))
     try:
         module.exit_json(changed=False, records=whole_ledger(ledger), damaged=ledger.damaged())
     except OSError as error:

@@ -342,6 +342,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import (
     EngineError,
     connect,
@@ -429,7 +430,7 @@ def _runs(client: t.Any, params: t.Mapping[str, t.Any]) -> MigrationRuns:
 
 
 def _migrator(params: t.Mapping[str, t.Any], run: t.Any) -> Migrator:
-    ledger = Ledger(params["state_dir"]) if params["state_dir"] else None
+    ledger = Ledger(Files(params["state_dir"])) if params["state_dir"] else None
     record = MigrationRecord(ledger, params["name"], params["release"] or "", params["image"])
     commands = params["commands"]
     return Migrator(params["name"], commands, run, Reader.of(commands), record)

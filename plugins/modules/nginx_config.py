@@ -147,8 +147,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import write_whole
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import write_whole
 from ansible_collections.tagadodo.deploy.plugins.module_utils._nginx import NginxError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._nginx_install import installer
 from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import TrafficError

@@ -73,6 +73,7 @@ written:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
 from ansible_collections.tagadodo.deploy.plugins.module_utils._entry import (
     KEEP,
     RECORDS,
@@ -108,7 +109,7 @@ def main() -> None:
     try:
         with at_work(params["state_dir"], params["lock"]):
             written = enter(
-                Ledger(params["state_dir"]), [entry], module.check_mode, keep=params["keep"]
+                Ledger(Files(params["state_dir"])), [entry], module.check_mode, keep=params["keep"]
             )
             problem = not module.check_mode and report_ended(params["state_dir"], [entry], written)
             if problem:

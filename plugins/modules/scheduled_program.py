@@ -61,7 +61,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils import (
     _certificates_program,
     _facts_program,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import write_whole
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import write_whole
 
 PROGRAMS = {
     "backup": _backup_program.__name__,

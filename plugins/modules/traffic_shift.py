@@ -148,6 +148,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._entry import RECORD, Entry, enter
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
@@ -210,7 +211,7 @@ def record(module: AnsibleModule) -> list[str]:
     """Write what is to be known before the shift, or warn."""
     entries = [Entry(**one) for one in module.params["record"]]
     try:
-        return enter(Ledger(module.params["state_dir"]), entries, module.check_mode)
+        return enter(Ledger(Files(module.params["state_dir"])), entries, module.check_mode)
     except OSError as error:
         module.warn(f"the shift is not in the ledger: {error}")
         return []

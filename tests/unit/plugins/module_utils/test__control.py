@@ -23,6 +23,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._control import (
     read_control,
     watched_release,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
 from ansible_collections.tagadodo.deploy.plugins.module_utils._gate_file import GateError, GateFile
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
 
@@ -118,7 +119,7 @@ def test_nothing_is_watched(tmp_path: Path) -> None:
 def test_a_release_that_has_ended_can_be_told_nothing(tmp_path: Path) -> None:
     GateFile(tmp_path, "r1").path.parent.mkdir(parents=True)
     GateFile(tmp_path, "r1").path.write_text("{}\n")
-    ledger = Ledger(str(tmp_path))
+    ledger = Ledger(Files(tmp_path))
     ledger.update("backend", "r1", {"outcome": "running"}, write=True)
     assert watched_release(tmp_path, "", 60, time.time()).release == "r1"
     ledger.update("backend", "r1", {"outcome": "succeeded"}, write=True)

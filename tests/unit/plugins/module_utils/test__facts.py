@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
 from ansible_collections.tagadodo.deploy.plugins.module_utils._facts import (
     FactsError,
     Running,
@@ -27,7 +28,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Led
 @pytest.fixture
 def ledger(tmp_path: pathlib.Path) -> Ledger:
     """One release that is live, one after it that failed, and one under way."""
-    written = Ledger(str(tmp_path))
+    written = Ledger(Files(tmp_path))
     for release, facts in {
         "20261101T100000Z-a": {
             "outcome": "succeeded",

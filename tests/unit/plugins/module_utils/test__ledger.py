@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files, write_whole
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
     Ledger,
     good_before,
     live_record,
-    write_whole,
 )
 
 
@@ -25,7 +25,7 @@ def record(release: str, outcome: str = "succeeded", **more: str) -> dict[str, s
 
 @pytest.fixture
 def ledger(tmp_path: pathlib.Path) -> Ledger:
-    return Ledger(str(tmp_path))
+    return Ledger(Files(tmp_path))
 
 
 def test_facts_are_merged_and_unchanged_ones_change_nothing(ledger: Ledger) -> None:
@@ -139,7 +139,7 @@ SPOILT = (
 @given(spoilt=SPOILT)
 def test_whatever_stands_in_a_file_the_others_are_read(spoilt: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        ledger = Ledger(folder)
+        ledger = Ledger(Files(folder))
         ledger.update("backend", "r1", RECORD, write=True)
         (pathlib.Path(folder) / "releases/backend/r2.json").write_bytes(spoilt)
         records = ledger.read("backend")

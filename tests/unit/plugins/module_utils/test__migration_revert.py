@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import RunResult
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
 from ansible_collections.tagadodo.deploy.plugins.module_utils._migration import Migrator
@@ -89,7 +90,7 @@ class Host:
     """Where the ledger is."""
 
     def __init__(self, folder: pathlib.Path) -> None:
-        self.ledger = Ledger(str(folder))
+        self.ledger = Ledger(Files(folder))
 
     def migrator(self, tool: Tool, down: str = "down {name}", image: str = "i") -> Migrator:
         return migrator(tool, down, MigrationRecord(self.ledger, "backend", RELEASE, image))

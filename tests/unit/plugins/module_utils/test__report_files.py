@@ -13,6 +13,7 @@ from datetime import timedelta
 import pytest
 from release_records import FIRST, History, example
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
 from ansible_collections.tagadodo.deploy.plugins.module_utils._entry import Entry
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import ENVIRONMENT, Ledger
 from ansible_collections.tagadodo.deploy.plugins.module_utils._report_files import (
@@ -106,7 +107,7 @@ def test_a_report_that_cannot_be_written_is_told_in_one_line(state: pathlib.Path
 def test_a_record_that_makes_no_sense_is_told_in_one_line(
     state: pathlib.Path, facts: t.Dict[str, t.Any]
 ) -> None:
-    Ledger(str(state)).update(ENVIRONMENT, "20261114-090000", facts, write=True)
+    Ledger(Files(state)).update(ENVIRONMENT, "20261114-090000", facts, write=True)
     problem = write_reports(str(state), ["backend/20261114-090000"])
     assert "no report was written" in problem
     assert "\n" not in problem
@@ -121,6 +122,6 @@ def test_the_language_is_the_one_of_the_release(tmp_path: pathlib.Path) -> None:
 
 
 def test_the_whole_ledger_has_what_was_done_to_the_environment(state: pathlib.Path) -> None:
-    records = whole_ledger(Ledger(str(state)))
+    records = whole_ledger(Ledger(Files(state)))
     assert set(records) == {"backend", "frontend", ENVIRONMENT}
     assert [one["release"] for one in records[ENVIRONMENT]][0] == "20261114-090000"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pathlib
 import typing as t
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import ENVIRONMENT, Ledger
 from ansible_collections.tagadodo.deploy.plugins.modules import ledger_info
 
@@ -17,7 +18,7 @@ NAME = "20261122-231530"
 def test_all_records_are_returned_with_all_that_is_in_them(
     run_module: t.Any, tmp_path: pathlib.Path
 ) -> None:
-    ledger = Ledger(str(tmp_path))
+    ledger = Ledger(Files(tmp_path))
     facts = {"version": "1.1.0", "verdicts": [{"step": "100 %", "kind": "pass"}]}
     ledger.update("backend", NAME, facts, write=True)
     ledger.update(ENVIRONMENT, NAME, {"by": "amina"}, write=True)

@@ -13,6 +13,7 @@ import uuid
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import ENVIRONMENT, Ledger
 from ansible_collections.tagadodo.deploy.plugins.modules import migration
 
@@ -106,7 +107,7 @@ def test_the_report_of_a_release_says_what_became_of_its_migrations_later(
     run: Run, shell_image: str, tmp_path: pathlib.Path
 ) -> None:
     """It has ended before they are taken back, and its report was written then."""
-    ledger = Ledger(str(tmp_path))
+    ledger = Ledger(Files(tmp_path))
     applied = {"state": "applied", "applied": ["001-users"], "before": []}
     ledger.update("backend", "r", {"outcome": "rolled_back", "migrations": applied}, write=True)
     whole = {"of_services": {"backend": {"release": "r"}}}

@@ -13,6 +13,7 @@ import typing as t
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
 from ansible_collections.tagadodo.deploy.plugins.modules import release
 
@@ -45,7 +46,7 @@ def known(tmp_path: pathlib.Path) -> t.Callable[..., None]:
     """Write what an earlier run left in the record."""
 
     def write(**facts: t.Any) -> None:
-        Ledger(str(tmp_path)).update("backend", NAME, {**FACTS, **facts}, write=True)
+        Ledger(Files(tmp_path)).update("backend", NAME, {**FACTS, **facts}, write=True)
 
     return write
 
@@ -111,7 +112,7 @@ def test_verdicts_are_added_to_those_of_the_run_before(
 
 
 def test_old_records_go_when_a_release_has_ended(run: Run, tmp_path: pathlib.Path) -> None:
-    ledger = Ledger(str(tmp_path))
+    ledger = Ledger(Files(tmp_path))
     for month in ("01", "02", "03"):
         ledger.update("backend", f"2026{month}01-000000", {"outcome": "failed"}, write=True)
     for kept, arguments in (

@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
 from ansible_collections.tagadodo.deploy.plugins.modules import (
     release,
@@ -61,7 +62,7 @@ def test_one_has_it_and_the_other_is_told(
 def test_what_is_live_is_known_however_many_have_failed_since(
     begin: t.Any, tmp_path: pathlib.Path
 ) -> None:
-    ledger = Ledger(str(tmp_path))
+    ledger = Ledger(Files(tmp_path))
     passed = {"outcome": "succeeded", "verdicts": [{"kind": "pass"}]}
     ledger.update("backend", "r00", passed, write=True)
     for number in range(1, 30):

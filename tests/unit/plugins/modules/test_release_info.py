@@ -12,6 +12,7 @@ import uuid
 
 import pytest
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import LABEL, fingerprint
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
 from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import add_switches
@@ -50,7 +51,7 @@ def state(tmp_path: pathlib.Path) -> pathlib.Path:
     for bucket in range(25):
         (path / "traffic/backend/green" / str(bucket)).touch()
     for day in (1, 2, 3):
-        Ledger(str(path)).update("backend", f"2026010{day}-000000", {"version": "1"}, write=True)
+        Ledger(Files(path)).update("backend", f"2026010{day}-000000", {"version": "1"}, write=True)
     (path / "fingerprint.key").write_text("0123", "ascii")
     return path
 
@@ -156,7 +157,9 @@ def test_images_of_past_releases_and_what_else_wants_them(
         engine.api.remove_image(image["Id"], force=True)
     engine.images.pull(pushed.by_digest)
     assert held() == []
-    Ledger(str(state)).update("backend", "20260104-000000", {"image": pushed.by_digest}, write=True)
+    Ledger(Files(state)).update(
+        "backend", "20260104-000000", {"image": pushed.by_digest}, write=True
+    )
     assert (held(), read(project=project)["stock"]) == ([""], [])
 
     engine.api.tag(pushed.by_digest, repository, "mine")
