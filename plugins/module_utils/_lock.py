@@ -80,6 +80,24 @@ class Holder:
         return asdict(self)
 
 
+def refusal(found: Holder, now: float) -> str:
+    """Why another run does not get it."""
+    left = found.remaining(now)
+    until = f"it counts as dead after {left:.0f} s more" if left else "it is at work here"
+    return (
+        f"locked: {found.describe(now)}; {until};"
+        " wait for it with -e lock_wait=SECONDS, or run again when it has ended"
+    )
+
+
+def lost(found: t.Optional[Holder], now: float) -> LockError:
+    """What is said to a run that had it, and has it no more."""
+    other = f"{found.describe(now)} has it now" if found else "nobody has it now"
+    return LockError(
+        f"this run has lost the lock ({other}); look at status.yml, then run it again", found
+    )
+
+
 class Lock:
     """The lock on this host.
 
@@ -115,7 +133,7 @@ class Lock:
         with self._changing():
             now, found = self._clock(), self.holder()
             if found and found.token != wanted.token and not self._is_dead(found, dead):
-                raise LockError(self._refusal(found, now), found)
+                raise LockError(refusal(found, now), found)
             since = found.since if found and found.token == wanted.token else now
             self._write(replace(wanted, since=since, beat=now))
         return found if found and found.token != wanted.token else None
@@ -150,11 +168,7 @@ class Lock:
         with self._changing():
             now, found = self._clock(), self.holder()
             if found is None or found.token != token:
-                other = f"{found.describe(now)} has it now" if found else "nobody has it now"
-                raise LockError(
-                    f"this run has lost the lock ({other}); look at status.yml, then run it again",
-                    found,
-                )
+                raise lost(found, now)
             # A full disk must not keep a run from giving traffic back.
             with contextlib.suppress(OSError):
                 self._write(replace(found, beat=now))
@@ -171,14 +185,6 @@ class Lock:
                 return False
         except BlockingIOError:
             return True
-
-    def _refusal(self, found: Holder, now: float) -> str:
-        left = found.remaining(now)
-        until = f"it counts as dead after {left:.0f} s more" if left else "it is at work here"
-        return (
-            f"locked: {found.describe(now)}; {until};"
-            " wait for it with -e lock_wait=SECONDS, or run again when it has ended"
-        )
 
     @property
     def _path(self) -> pathlib.Path:

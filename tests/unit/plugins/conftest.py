@@ -17,6 +17,7 @@ import uuid
 
 import pytest
 from hypothesis import settings
+from kube_standin import StandIn, running
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
 
@@ -67,3 +68,10 @@ def shell_image(engine: t.Any) -> t.Iterator[str]:
     engine.api.import_image_from_data(archive.getvalue(), repository, tag, changes=[entry])
     yield f"{repository}:{tag}"
     engine.api.remove_image(f"{repository}:{tag}", force=True)
+
+
+@pytest.fixture
+def standin() -> t.Iterator[StandIn]:
+    """What answers in place of a cluster."""
+    with running(StandIn()) as made:
+        yield made

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files, write_whole
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
     Ledger,
     good_before,
@@ -148,22 +148,6 @@ def test_whatever_stands_in_a_file_the_others_are_read(spoilt: bytes) -> None:
         live = live_record(records)
         assert live is not None
         good_before(records, live)
-
-
-def test_a_failed_write_leaves_the_old_record_and_nothing_else(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "r1.json"
-    write_whole(path, "old")
-
-    def full(_descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_whole(path, "new")
-    assert path.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["r1.json"]
 
 
 def test_pruning_keeps_the_newest_and_the_live_one(ledger: Ledger) -> None:
