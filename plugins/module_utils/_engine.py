@@ -28,7 +28,8 @@ class ContainerState:
     """What the engine says about one container; ``exists`` is False if there is none.
 
     ``status`` is one of created, running, paused, restarting, removing, exited, dead.
-    ``health`` is the verdict of the image's own HEALTHCHECK, empty without one.
+    ``health`` is the verdict of the image's own HEALTHCHECK, empty without one. ``stuck`` says why it will not
+    start by waiting, where that is known.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ContainerState:
     pid: int = 0
     labels: t.Mapping[str, str] = field(default_factory=dict)
     image: str = ""
+    stuck: str = ""
 
 
 @dataclass(frozen=True)

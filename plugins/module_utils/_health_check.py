@@ -38,6 +38,29 @@ LONGEST_LOG_LINE_IN_MESSAGE = 200
 LOOK = 0.25  # seconds between two looks at the containers
 
 Data = t.Dict[str, t.Any]
+
+
+class Looking(t.Protocol):
+    """Tells how containers are, by their names. What it cannot tell is an ``EngineError``."""
+
+    def state(self, container: str) -> ContainerState: ...
+
+    def logs(self, container: str, lines: int) -> tuple[str, ...]: ...
+
+
+class EngineLook:
+    """The engine of this host, as ``Looking``."""
+
+    def __init__(self) -> None:
+        self._client = connect(timeout=5)
+
+    def state(self, container: str) -> ContainerState:
+        return container_state(self._client, container)
+
+    def logs(self, container: str, lines: int) -> tuple[str, ...]:
+        return logs_tail(self._client, container, lines)
+
+
 _Seen = t.Tuple[int, t.Union[Observation, EngineError]]
 
 
@@ -84,6 +107,7 @@ class HealthCheck:
         limits: the times of the check.
         ask: sends one request.
         clock: seconds, monotonic.
+        looking: makes what looks at containers; where that cannot be, it says so at once.
     """
 
     def __init__(
@@ -92,6 +116,7 @@ class HealthCheck:
         limits: Limits,
         ask: t.Callable[[Request], Answer] = ask,
         clock: t.Callable[[], float] = time.monotonic,
+        looking: t.Callable[[], Looking] = EngineLook,
     ) -> None:
         self._limits = limits
         self._clock = clock
@@ -101,7 +126,7 @@ class HealthCheck:
         self._askers = [_Asker(n, one, ask, self._seen) for n, one in enumerate(targets)]
         self._all_ready_at: float | None = None
         containers = {n: one.container for n, one in enumerate(targets) if one.container}
-        self._looker = _Looker(containers, self._seen) if containers else None
+        self._looker = _Looker(containers, self._seen, looking) if containers else None
 
     def run(self) -> Report:
         """Check until there is a verdict.
@@ -202,14 +227,14 @@ class HealthCheck:
                 self._observe(number, Observation(container=container))
 
     def _logs(self, failed: t.Sequence[int]) -> dict[str, tuple[str, ...]]:
-        client = self._looker.client if self._looker else None
-        if client is None:
+        looks = self._looker.looks if self._looker else None
+        if looks is None:
             return {}
         logs = {}
         for target in (self._states[number].target for number in failed):
             if target.container:
                 try:
-                    logs[target.name] = logs_tail(client, target.container, LOG_LINES)
+                    logs[target.name] = looks.logs(target.container, LOG_LINES)
                 except EngineError as error:
                     logs[target.name] = (str(error),)
         return logs
@@ -266,9 +291,15 @@ class _Looker(threading.Thread):
     be restarted while containers live on, and the probes go on.
     """
 
-    def __init__(self, containers: t.Mapping[int, str], seen: queue.Queue[_Seen]) -> None:
+    def __init__(
+        self,
+        containers: t.Mapping[int, str],
+        seen: queue.Queue[_Seen],
+        looking: t.Callable[[], Looking],
+    ) -> None:
         super().__init__(name="look at containers", daemon=True)
-        self.client: t.Any = None
+        self.looks: Looking | None = None
+        self._looking = looking
         self._containers = containers
         self._seen = seen
         self._last: dict[int, ContainerState] = {}
@@ -280,30 +311,30 @@ class _Looker(threading.Thread):
 
     def run(self) -> None:
         try:
-            self.client = connect(timeout=5)
-            self._look()
+            self.looks = self._looking()
+            self._look(self.looks)
         except EngineError as error:
             self._seen.put((0, error))
             return
         while not self._over.wait(LOOK):
             try:
-                self._look()
+                self._look(self.looks)
             except EngineError:
                 continue
 
     def look_now(self, numbers: t.Sequence[int]) -> list[tuple[int, ContainerState]]:
         """How these containers are; after ``end`` only, and as far as the engine answers."""
         named = [number for number in numbers if number in self._containers]
-        if self.client is None or self.is_alive():
+        if self.looks is None or self.is_alive():
             return []
         try:
-            return [(n, container_state(self.client, self._containers[n])) for n in named]
+            return [(n, self.looks.state(self._containers[n])) for n in named]
         except EngineError:
             return []
 
-    def _look(self) -> None:
+    def _look(self, looks: Looking) -> None:
         for number, name in self._containers.items():
-            state = container_state(self.client, name)
+            state = looks.state(name)
             if state != self._last.get(number):
                 self._last[number] = state
                 self._seen.put((number, Observation(container=state)))

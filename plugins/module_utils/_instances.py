@@ -79,8 +79,9 @@ class Changes:
             self._sleep(DRAIN_POLL)
 
 
-def _report(actions: t.Sequence[t.Mapping[str, str]], **more: t.Any) -> Result:
-    lines = [f"{action['action']} {action['what']} ({action['reason']})\n" for action in actions]
+def report(actions: t.Sequence[t.Mapping[str, str]], **more: t.Any) -> Result:
+    """What a module returns of what was done."""
+    lines = [f"{one['action']} {one['what']} ({one['reason']})\n" for one in actions]
     return {
         "changed": bool(actions),
         "actions": list(actions),
@@ -89,13 +90,14 @@ def _report(actions: t.Sequence[t.Mapping[str, str]], **more: t.Any) -> Result:
     }
 
 
-def _action(what: str, action: str, reason: str) -> t.Dict[str, str]:
-    return {"what": what, "action": action, "reason": reason}
+def action(what: str, done: str, reason: str) -> t.Dict[str, str]:
+    """One thing that was done, or in check mode would be."""
+    return {"what": what, "action": done, "reason": reason}
 
 
 def pull(changes: Changes, slots: t.Sequence[Slot]) -> Result:
     """Make every slot's image present."""
-    return _report(_pull(changes, slots))
+    return report(_pull(changes, slots))
 
 
 def _pull(changes: Changes, slots: t.Sequence[Slot]) -> t.List[t.Dict[str, str]]:
@@ -103,7 +105,7 @@ def _pull(changes: Changes, slots: t.Sequence[Slot]) -> t.List[t.Dict[str, str]]
     missing = [image for image in images if not changes.containers.has_image(image)]
     if not changes.dry:
         in_parallel(changes.containers.pull, missing)
-    return [_action(image, "pull", "not on this host") for image in missing]
+    return [action(image, "pull", "not on this host") for image in missing]
 
 
 def start(changes: Changes, slots: t.Sequence[Slot]) -> Result:
@@ -126,9 +128,7 @@ def start(changes: Changes, slots: t.Sequence[Slot]) -> Result:
             ]
             + [functools.partial(changes.containers.remove, name) for name in aside],
         )
-    return _report(
-        pulled + [_action(step.name, step.action, step.reason) for _slot, step in planned]
-    )
+    return report(pulled + [action(step.name, step.action, step.reason) for _slot, step in planned])
 
 
 def _steps(changes: Changes, slot: Slot) -> t.List[Step]:
@@ -154,10 +154,8 @@ def stop(changes: Changes, slots: t.Sequence[Slot]) -> Result:
     busy = [(slot, running) for slot, running in pairs if running]
     left = [] if changes.dry else in_parallel(lambda pair: _stop(changes, *pair), busy)
     drained = dict(zip([slot.service for slot, _running in busy], left))
-    actions = [
-        _action(one.name, "stop", "its slot is left") for _slot, all_ in busy for one in all_
-    ]
-    return _report(actions, drained=drained)
+    actions = [action(one.name, "stop", "its slot is left") for _slot, all_ in busy for one in all_]
+    return report(actions, drained=drained)
 
 
 def _running(changes: Changes, slot: Slot) -> t.List[Found]:
@@ -178,7 +176,7 @@ def remove(changes: Changes, slots: t.Sequence[Slot]) -> Result:
     found = [one for slot in slots for one in changes.containers.find(slot.service, slot.slot)]
     if not changes.dry:
         in_parallel(lambda one: changes.containers.remove(one.name), found)
-    return _report([_action(one.name, "remove", "not wanted") for one in found])
+    return report([action(one.name, "remove", "not wanted") for one in found])
 
 
 def discard(
@@ -195,7 +193,7 @@ def discard(
             if changes.containers.has_image(image):
                 if not changes.dry:
                     changes.containers.discard_image(image)
-                actions.append(_action(image, "remove", "no way back needs it"))
+                actions.append(action(image, "remove", "no way back needs it"))
         except EngineError as error:
             problems.append(f"an image that no way back needs stays on this host: {error}")
     return actions, problems
@@ -203,7 +201,7 @@ def discard(
 
 def joined(result: Result, actions: t.Sequence[t.Mapping[str, str]]) -> Result:
     """A result with what was done after it."""
-    return {**result, **_report([*result["actions"], *actions])}
+    return {**result, **report([*result["actions"], *actions])}
 
 
 BRINGS_TO: t.Dict[str, t.Callable[[Changes, t.Sequence[Slot]], Result]] = {

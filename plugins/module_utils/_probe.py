@@ -211,6 +211,8 @@ def container_failure(now: ContainerState, first: ContainerState) -> str:
     name = f"container {now.name}"
     if not now.exists:
         return f"{name} disappeared" if first.exists else f"{name} does not exist on this host"
+    if now.stuck:
+        return f"{name} {now.stuck}"
     ended = now.status in ENDED or now.status == "restarting"
     if now.oom_killed and (ended or not first.oom_killed):
         return f"{name} ran out of memory and was killed"

@@ -169,7 +169,8 @@ PACES = {
 
 @dataclass(frozen=True)
 class Request:
-    """One request to a target. ``connect`` is where, when that is not the URL's own host."""
+    """One request to a target. ``connect`` is where, when that is not the URL's own host; ``container`` is the
+    instance that is asked, where it is one: a cluster leads to it by its name."""
 
     url: str
     timeout: float
@@ -178,6 +179,7 @@ class Request:
     headers: t.Mapping[str, str] = field(default_factory=dict, repr=False)
     ca_file: str = ""
     validate_certs: bool = True
+    container: str = ""
 
 
 @dataclass(frozen=True)
@@ -256,6 +258,7 @@ class Target:
             headers=self.headers,
             ca_file=self.ca_file,
             validate_certs=self.validate_certs,
+            container=self.container,
         )
 
 

@@ -46,12 +46,16 @@ class StandIn:
         application: what pods answer.
         requests: methods and paths that were asked, in their order.
         refused: paths that are answered with a status: of a cluster that is not well.
+        gateway: what the gateway says of routes otherwise than that it has taken them.
+        ready: whether new pods become ready.
     """
 
     application: Application = says_its_version
     objects: dict[Key, Manifest] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     refused: dict[str, int] = field(default_factory=dict)
+    gateway: Manifest = field(default_factory=dict)
+    ready: bool = True
     lock: threading.RLock = field(default_factory=threading.RLock)
     numbers: t.Iterator[int] = field(default_factory=lambda: itertools.count(1))
     url: str = ""
@@ -137,6 +141,8 @@ class StandIn:
             after["metadata"][key] = known.get(key) or _new(key, next(self.numbers))
         if after != before:
             after["metadata"]["resourceVersion"] = str(next(self.numbers))
+        changed = after.get("spec") != (before or {}).get("spec")
+        after["metadata"]["generation"] = known.get("generation", 0) + int(changed)
         if not dry:
             self.objects[plural, name] = after
             self.settle()
@@ -181,14 +187,14 @@ class StandIn:
                 for pod in self.of("pods")
                 if _selects(one["spec"]["selector"], pod) and is_ready(pod)
             ]
-            self.objects["endpoints", name] = {
-                "metadata": {"name": name, "resourceVersion": "1"},
-                "subsets": [{"addresses": addresses}] if addresses else [],
+            self.objects["endpointslices", name] = {
+                "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
+                "endpoints": [{**one, "conditions": {"ready": True}} for one in addresses],
             }
         for route in self.of("httproutes"):
-            route.setdefault("status", {})["parents"] = [
-                {"conditions": [{"type": "Accepted", "status": "True", "observedGeneration": 1}]}
-            ]
+            seen = {"type": "Accepted", "status": "True", **self.gateway}
+            seen.setdefault("observedGeneration", route["metadata"]["generation"])
+            route["status"] = {"parents": [{"conditions": [seen]}]}
 
     def _pod_of(self, deployment: Manifest, number: int) -> tuple[str, Manifest]:
         """The ``number``-th pod of a template; another template has other names."""
@@ -203,7 +209,8 @@ class StandIn:
             "spec": template["spec"],
             "status": {
                 "phase": "Running",
-                "conditions": [{"type": "Ready", "status": "True"}],
+                "podIP": "127.0.0.1",
+                "conditions": [{"type": "Ready", "status": str(self.ready)}],
                 "containerStatuses": [
                     {"name": container, "ready": True, "restartCount": 0, "state": running}
                 ],
@@ -218,7 +225,8 @@ def is_ready(pod: Manifest) -> bool:
 
 
 def _selects(selector: t.Mapping[str, str], pod: Manifest) -> bool:
-    return selector.items() <= pod["metadata"].get("labels", {}).items()
+    labels: t.Mapping[str, str] = pod["metadata"].get("labels", {})
+    return selector.items() <= labels.items()
 
 
 def _merged(before: Manifest, change: Manifest) -> Manifest:

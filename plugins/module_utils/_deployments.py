@@ -1,0 +1,287 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# This module util is PRIVATE to the collection.
+"""Bring the slots of a cluster to a state: started, stopped or absent. A slot is a Deployment, and stopped when it has
+no pods: its settings stay, and going back starts it again."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import Cluster
+from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster_traffic import ClusterTraffic
+from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import in_parallel
+from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import Slot, fingerprint
+from ansible_collections.tagadodo.deploy.plugins.module_utils._instances import (
+    Result,
+    action,
+    report,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._kube_api import (
+    Api,
+    KubeError,
+    Manifest,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._manifest_pods import LEAVING
+from ansible_collections.tagadodo.deploy.plugins.module_utils._manifest_routes import (
+    http_route,
+    live_service,
+    network_policy,
+    shares,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._manifest_settings import (
+    config_map,
+    config_map_name,
+    secret,
+    secret_name,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._manifests import slot_manifests
+from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS
+from ansible_collections.tagadodo.deploy.plugins.module_utils._split import GREEN
+from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import (
+    DOMAIN,
+    Workload,
+    selector,
+    slot_name,
+)
+
+APPS = ("apps/v1", "Deployment")
+# What else is a slot's alone.
+OWN = (
+    ("v1", "Service"),
+    ("policy/v1", "PodDisruptionBudget"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler"),
+)
+POLL = 0.2  # seconds between two looks at pods that are to end
+LATE = 30.0  # seconds beyond their own time that ending pods are waited for
+
+Action = t.Dict[str, str]
+
+
+class Deployments:
+    """The slots of an installation in one namespace.
+
+    Args:
+        key: of the installation, for fingerprints.
+        dry: only say what would be done.
+        clock, sleep: seconds, monotonic; replaced in tests.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        cluster: Cluster,
+        project: str,
+        key: bytes,
+        dry: bool,
+        clock: t.Callable[[], float] = time.monotonic,
+        sleep: t.Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._api = api
+        self._cluster = cluster
+        self._project = project
+        self._key = key
+        self._dry = dry
+        self._clock = clock
+        self._sleep = sleep
+
+    def bring(self, state: str, slots: t.Sequence[Slot]) -> Result:
+        """What was done, or in check mode would be.
+
+        Args:
+            state: pulled (nodes do that when pods start), started, stopped or absent.
+
+        Raises:
+            KubeError: the cluster refuses, or pods do not end.
+        """
+        bringing = {"started": self._start, "stopped": self._stop, "absent": self._remove}
+        if state not in bringing:
+            return report([])
+        actions = [one for done in in_parallel(bringing[state], slots) for one in done]
+        return report(actions, **({"drained": {}} if state == "stopped" else {}))
+
+    def _start(self, slot: Slot) -> t.List[Action]:
+        """Make a slot's pods be exactly as many, and as they are described."""
+        workload = self._workload(slot)
+        found, wanted = self._found(slot), len(slot.instances)
+        reason = _difference(workload, found)
+        if found and not reason:
+            return self._scale(slot, found, wanted, "missing")
+        if not self._dry:
+            if found and _replicas(found):
+                self._clear(slot)
+            for manifest in self._settings(slot):
+                self._api.apply(manifest)
+            for manifest in (*self._shared(slot), *slot_manifests(self._cluster, workload, wanted)):
+                self._api.apply(manifest)
+        done = "replace" if found else "create"
+        return [action(workload.name, done, reason or "missing")]
+
+    def _stop(self, slot: Slot) -> t.List[Action]:
+        """Take some of a slot's instances, or all of them, away; each answers until its drain time is over."""
+        found = self._found(slot)
+        if found is None:
+            return []
+        left = _replicas(found)
+        if slot.instances:
+            left -= sum(1 for one in slot.instances if one.number <= left)
+        else:
+            left = 0
+        done = self._scale(slot, found, left, "its slot is left")
+        if done and not self._dry:
+            self._await_pods(slot, left, _patience(found))
+        if not left and not self._dry:
+            self._forget_settings(slot.service)
+        return done
+
+    def _remove(self, slot: Slot) -> t.List[Action]:
+        """What is the slot's alone. What leads to it stays: traffic has left it before."""
+        name = slot_name(self._project, slot.service, slot.slot)
+        found = self._found(slot)
+        if found is None:
+            return []
+        if not self._dry:
+            self._api.delete(*APPS, name)
+            for version, kind in OWN:
+                self._api.delete(version, kind, name)
+            self._forget_settings(slot.service)
+        return [action(name, "remove", "not wanted")]
+
+    def _scale(self, slot: Slot, found: Manifest, wanted: int, reason: str) -> t.List[Action]:
+        if _replicas(found) == wanted:
+            return []
+        name = found["metadata"]["name"]
+        if not self._dry:
+            self._api.patch(*APPS, name, {"spec": {"replicas": wanted}})
+        what = f"{name}: {_replicas(found)} → {wanted}"
+        return [action(what, "scale", reason)]
+
+    def _clear(self, slot: Slot) -> None:
+        """End the pods of another release that were left in the slot. They have no users."""
+        name = slot_name(self._project, slot.service, slot.slot)
+        found = t.cast(Manifest, self._found(slot))
+        self._api.patch(*APPS, name, {"spec": {"replicas": 0}})
+        # Those on their way out are no instances any more: new ones need not wait for their end.
+        self._await_pods(slot, 0, _patience(found), leaving=False)
+
+    def _await_pods(self, slot: Slot, most: int, seconds: float, leaving: bool = True) -> None:
+        """Wait until a slot has no more pods than that.
+
+        Args:
+            leaving: whether those on their way out count.
+
+        Raises:
+            KubeError: it still has after its pods' own time.
+        """
+        deadline = self._clock() + seconds
+        labels = selector(self._project, slot.service, slot.slot)
+        while True:
+            pods = self._api.list("v1", "Pod", labels)
+            left = [p for p in pods if leaving or not p["metadata"].get("deletionTimestamp")]
+            if len(left) <= most:
+                return
+            if self._clock() >= deadline:
+                names = ", ".join(pod["metadata"]["name"] for pod in left[most:])
+                raise KubeError(f"pods do not end within {seconds:.0f} s: {names}")
+            self._sleep(POLL)
+
+    def _workload(self, slot: Slot) -> Workload:
+        runtime = slot.runtime
+        return Workload(
+            project=self._project,
+            service=slot.service,
+            slot=slot.slot,
+            version=slot.version,
+            image=slot.image,
+            settings=runtime,
+            instances=len(slot.instances),
+            drain=int(runtime.get("drain") or 0),
+            release=slot.release,
+            config_map=config_map_name(self._project, slot.service, runtime["env"]),
+            secret=secret_name(self._project, slot.service, slot.secrets, self._key),
+            fingerprint=fingerprint(self._key, runtime, slot.secrets),
+        )
+
+    def _settings(self, slot: Slot) -> t.List[Manifest]:
+        """The immutable objects with a slot's settings that are not there yet."""
+        made = (
+            config_map(self._cluster, self._project, slot.service, slot.runtime["env"]),
+            secret(self._cluster, self._project, slot.service, slot.secrets, self._key),
+        )
+        return [one for one in made if one and not self._is_there(one)]
+
+    def _shared(self, slot: Slot) -> t.List[Manifest]:
+        """What both slots share. Where traffic goes stays as it is: a shift changes it."""
+        settings, service = slot.runtime, slot.service
+        live = live_service(self._cluster, self._project, service, settings["port"], SLOTS[0])
+        return [
+            network_policy(self._cluster, self._project, service, settings),
+            *([] if self._is_there(live) else [live]),
+            *([self._route(slot)] if self._cluster.gateway else []),
+        ]
+
+    def _route(self, slot: Slot) -> Manifest:
+        green = ClusterTraffic(self._api, self._cluster, self._project).shares([slot.service])
+        weights = shares(GREEN, green[slot.service])
+        return http_route(self._cluster, self._project, slot.service, slot.runtime, weights)
+
+    def _is_there(self, wanted: Manifest) -> bool:
+        name = wanted["metadata"]["name"]
+        return self._api.find(wanted["apiVersion"], wanted["kind"], name) is not None
+
+    def _found(self, slot: Slot) -> t.Optional[Manifest]:
+        return self._api.find(*APPS, slot_name(self._project, slot.service, slot.slot))
+
+    def _forget_settings(self, service: str) -> None:
+        """Remove ConfigMaps and Secrets that no slot of the service has any more."""
+        labels = selector(self._project, service)
+        used = {
+            name
+            for one in self._api.list(*APPS, labels)
+            for name in _settings_of(one["spec"]["template"]["spec"])
+        }
+        for kind in ("ConfigMap", "Secret"):
+            for one in self._api.list("v1", kind, labels):
+                name = one["metadata"]["name"]
+                if one.get("immutable") and f"{kind}/{name}" not in used:
+                    self._api.delete("v1", kind, name)
+
+
+def _difference(workload: Workload, found: t.Optional[Manifest]) -> str:
+    """Why a Deployment is not the wanted one; empty where it is, or where there is none."""
+    if found is None:
+        return ""
+    labels = found["spec"]["template"]["metadata"].get("labels") or {}
+    noted = found["spec"]["template"]["metadata"].get("annotations") or {}
+    differs = [
+        key
+        for key, same in {
+            "release": labels.get(f"{DOMAIN}release") == workload.labels.get(f"{DOMAIN}release"),
+            "image": noted.get(f"{DOMAIN}image") == workload.image,
+            "fingerprint": noted.get(f"{DOMAIN}fingerprint") == workload.fingerprint,
+        }.items()
+        if not same
+    ]
+    return "other " + ", ".join(differs) if differs else ""
+
+
+def _replicas(found: Manifest) -> int:
+    return int(found["spec"].get("replicas", 1))
+
+
+def _patience(found: Manifest) -> float:
+    """Seconds that its pods may take to end."""
+    grace = found["spec"]["template"]["spec"].get("terminationGracePeriodSeconds") or LEAVING
+    return float(grace) + LATE
+
+
+def _settings_of(pod: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """``Kind/name`` of what a pod's containers have their environment from."""
+    for container in pod["containers"]:
+        for source in container.get("envFrom") or ():
+            if "configMapRef" in source:
+                yield f"ConfigMap/{source['configMapRef']['name']}"
+            if "secretRef" in source:
+                yield f"Secret/{source['secretRef']['name']}"
