@@ -10,7 +10,6 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import bytes_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._near import not_known
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import Service
 
@@ -132,7 +131,6 @@ def _problems(service: Service, project: str) -> t.Iterator[str]:
     for which in ("startup", "live"):
         if settings["health"][f"{which}_probe"]["successes"] != 1:
             yield f".health.{which}_probe.successes: Kubernetes takes 1 and no other"
-    yield from _request_problems(settings)
 
 
 def _probe_problems(path: str, probe: t.Mapping[str, int]) -> t.Iterator[str]:
@@ -145,24 +143,6 @@ def _probe_problems(path: str, probe: t.Mapping[str, int]) -> t.Iterator[str]:
     }.items():
         if probe[key] < least:
             yield f"{path}.{key}: {probe[key]} is below {least}"
-
-
-def _request_problems(settings: t.Mapping[str, t.Any]) -> t.Iterator[str]:
-    """An API server refuses pods that ask for more than they may have."""
-    wanted = settings.get("kubernetes") or {}
-    requests, limits = wanted.get("requests") or {}, settings["resources"]
-    memory, cpus = requests.get("memory"), requests.get("cpus") or 0
-    if memory and bytes_of(memory) > bytes_of(limits["memory"]):
-        yield (
-            f".kubernetes.requests.memory: {memory} is more than resources.memory, {limits['memory']}"
-        )
-    if limits["cpus"] and cpus > limits["cpus"]:
-        yield f".kubernetes.requests.cpus: {cpus:g} is more than resources.cpus, {limits['cpus']:g}"
-    if wanted.get("autoscale") and not (limits["cpus"] or cpus):
-        yield (
-            ".kubernetes.autoscale: it is a percentage of what an instance asks for, and it asks for no cpus; set"
-            " kubernetes.requests.cpus"
-        )
 
 
 def _check_known(raw: object, known: t.Sequence[str], path: str) -> None:

@@ -80,7 +80,7 @@ def http_route(
     """
     Args:
         settings: of the service; its port and host names.
-        weights: percent of requests by slot; a slot that is not named gets none.
+        weights: percent of requests by slot. A slot that is not named is not led to, and need not be there.
         probe: name and value of a header, and the slot that requests with it go to.
 
     Raises:
@@ -109,8 +109,9 @@ def http_route(
                 *probing,
                 {
                     "backendRefs": [
-                        _backend(project, service, settings["port"], slot, weights.get(slot, 0))
+                        _backend(project, service, settings["port"], slot, weights[slot])
                         for slot in SLOTS
+                        if slot in weights
                     ]
                 },
             ],

@@ -21,6 +21,9 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import (
     bytes_of,
     runtime_of,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._kubernetes_settings import (
+    kubernetes_problems,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_settings import (
     migration_problems,
 )
@@ -246,7 +249,10 @@ def _problems(name: str, settings: t.Mapping[str, t.Any]) -> t.Iterator[str]:
         r"client|cookie:[A-Za-z0-9_]+|header:[A-Za-z0-9-]+", settings["route"]["sticky"]
     ):
         yield f"route.sticky: {settings['route']['sticky']!r} is not client, cookie:NAME or header:NAME"
-    yield from _resource_problems(settings["resources"])
+    broken = list(_resource_problems(settings["resources"]))
+    yield from broken
+    # They are compared with these.
+    yield from () if broken else (f"kubernetes.{one}" for one in kubernetes_problems(settings))
     yield from _strategy_problems(settings)
     yield from _migration_problems(settings)
     yield from _between(settings["backup"]["max_age"], 0, 8760, "backup.max_age")
