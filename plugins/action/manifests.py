@@ -19,7 +19,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import (
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     SLOTS,
-    Platform,
+    Installation,
     ServiceError,
 )
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._render import Rendering, rendered
@@ -85,7 +85,7 @@ class ActionModule(ActionBase):
         found = found_files(directory)
         rendering = Rendering(
             cluster=Cluster.parse(args["cluster"], args["project"]),
-            platform=Platform(project=args["project"], registry=args["registry"]),
+            installation=Installation(project=args["project"], registry=args["registry"]),
             found=found,
             **{key: args[key] for key in ("slot", "share", "digest")},
         )

@@ -25,6 +25,11 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._checklist import 
     attested,
     policy_of,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import (
+    Cluster,
+    ClusterError,
+    check_fits,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     Installation,
     Place,
@@ -62,6 +67,9 @@ ARGUMENTS = {
     "version": {"type": "raw"},
     "release": {"type": "bool", "default": True},
     "allowed_versions": {"type": "dict", "default": {}},
+    "project": {"type": "str", "default": ""},
+    "platform": {"type": "str", "choices": ["docker", "kubernetes"], "default": "docker"},
+    "cluster": {"type": "dict", "default": {}},
     "registry": {"type": "str", "default": ""},
     "places": {"type": "dict", "default": {}},
     "log_dir": {"type": "str", "default": ""},
@@ -95,7 +103,7 @@ class ActionModule(ActionBase):
             check_command_line(context.CLIARGS.get("extra_vars", ()), load_extra_vars(self._loader))
             checklist = _checklist(args["checklist"])
             described, chosen = _services(args)
-        except (CommandLineError, ServiceError, ChecklistError) as error:
+        except (CommandLineError, ServiceError, ClusterError, ChecklistError) as error:
             raise AnsibleActionFail(str(error)) from error
         names = [service.name for service in chosen]
         return {
@@ -152,6 +160,7 @@ def _services(
 
     Raises:
         ServiceError: the first mistake in a description or in what is asked for.
+        ClusterError: the cluster is described wrongly, or a service does not fit into one.
     """
     check_version_is_text(args["version"], "version")
     if args["services"] is None:
@@ -161,6 +170,9 @@ def _services(
     if args["release"]:
         chosen = select_services(services, args["only"], args["version"])
         check_versions(chosen, args["allowed_versions"])
+    if args["platform"] == "kubernetes":
+        Cluster.parse(args["cluster"], args["project"])
+        check_fits(services, args["project"])
     for problem in args["secret_problems"]:
         raise ServiceError(problem)
     return services, chosen

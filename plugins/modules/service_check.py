@@ -45,6 +45,19 @@ options:
         of a rule. A version that none of them takes is a mistake. Without rules any version may be released.
     type: dict
     default: {}
+  project:
+    description: What names begin with (C(deploy_project)). Kubernetes says how long they may be.
+    type: str
+    default: ""
+  platform:
+    description: On what services run (C(deploy_platform)). Not everything that fits on hosts does on V(kubernetes).
+    type: str
+    choices: [docker, kubernetes]
+    default: docker
+  cluster:
+    description: The cluster, where they run on one (C(deploy_kubernetes)).
+    type: dict
+    default: {}
   registry:
     description: Registry of images that name none (C(deploy_registry)).
     type: str

@@ -33,7 +33,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._manifests import 
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     SLOTS,
-    Platform,
+    Installation,
     Service,
     other_slot,
 )
@@ -65,7 +65,7 @@ class Rendering:
     """
 
     cluster: Cluster
-    platform: Platform
+    installation: Installation
     slot: str = SLOTS[0]
     share: int = 100
     digest: str = ""
@@ -98,16 +98,16 @@ class Rendering:
                 )
 
     def image(self, service: Service) -> str:
-        repository = service.repository(self.platform)
+        repository = service.repository(self.installation)
         if self.digest:
             return f"{repository}@{self.digest}"
         return f"{repository}:{service.settings['version']}"
 
     def workload(self, service: Service) -> Workload:
-        project, settings = self.platform.project, service.settings
+        project, settings = self.installation.project, service.settings
         return Workload.of(
             service,
-            self.platform,
+            self.installation,
             self.slot,
             self.image(service),
             config_map=config_map_name(project, service.name, settings["env"]),
@@ -183,7 +183,7 @@ def _kustomization(folder: str, resources: t.Sequence[str]) -> Files:
 
 
 def _slot_files(rendering: Rendering, service: Service, workload: Workload) -> Files:
-    project, env = rendering.platform.project, service.settings["env"]
+    project, env = rendering.installation.project, service.settings["env"]
     settings = config_map(rendering.cluster, project, service.name, env)
     return {
         **_file(
@@ -194,7 +194,7 @@ def _slot_files(rendering: Rendering, service: Service, workload: Workload) -> F
 
 
 def _shared_files(rendering: Rendering, service: Service) -> Files:
-    cluster, project, name = rendering.cluster, rendering.platform.project, service.name
+    cluster, project, name = rendering.cluster, rendering.installation.project, service.name
     shared = shared_manifests(cluster, project, name, service.settings, rendering.live)
     files = _file(f"{name}/shared.yaml", *shared)
     if cluster.gateway:
@@ -259,7 +259,7 @@ def _migration_file(rendering: Rendering, service: Service, workload: Workload) 
 
 def _readme(rendering: Rendering, services: t.Sequence[Service]) -> str:
     """Which Secrets have to be there, and how it is all applied."""
-    namespace, project = rendering.cluster.namespace, rendering.platform.project
+    namespace, project = rendering.cluster.namespace, rendering.installation.project
     lines = [
         f"<!-- {mark('README.md')} -->",
         f"# Manifests of {project}",

@@ -10,7 +10,7 @@ import pathlib
 import typing as t
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import ClusterError
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import write_whole
+from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import write_whole
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._render import Files, mark
 
 MODE = 0o644  # they hold no secrets, and people put them into a repository
