@@ -83,6 +83,7 @@ def test_an_answer_that_was_left_open_counts_as_none(
     for empty in ("", [], None):
         assert asked(empty) == nothing_given
     assert nothing_given["asked_lock_seconds"] == 600
+    assert (nothing_given["asked_share"], asked(0)["asked_share"]) == (100, 0)
     assert asked("x") == dict.fromkeys(ASKED, "x")
 
 

@@ -72,6 +72,14 @@ PASSES = {
         ),
         ["backend"],
     ),
+    "hosts are not asked what a cluster takes": (
+        backend(security={"user": "node"}),
+        ["backend"],
+    ),
+    "a cluster": (
+        check(only="backend", project="shop", platform="kubernetes", cluster={"version": "1.30"}),
+        ["backend"],
+    ),
     "hosts": (
         check(
             services={
@@ -113,6 +121,26 @@ MISTAKES = {
     "log size": (
         backend(resources={"log_size": "many"}),
         "services.backend.resources.log_size: 'many' is not a size such as 512m or 1g",
+    ),
+    "what fits on hosts alone": (
+        {
+            **backend(security={"user": "node"}),
+            "tagadodo.deploy.service_check": {
+                **backend(security={"user": "node"})["tagadodo.deploy.service_check"],
+                "platform": "kubernetes",
+                "project": "shop",
+            },
+        },
+        "services.backend.security.user: 'node' is a name, and Kubernetes takes numbers; write its UID or UID:GID",
+    ),
+    "a cluster that nobody reaches": (
+        check(
+            only="backend",
+            project="shop",
+            platform="kubernetes",
+            cluster={"gateway": {}, "contxt": ""},
+        ),
+        "deploy_kubernetes.contxt: not known; did you mean context?",
     ),
     "a misspelt setting": (
         backend(instnaces=2),
