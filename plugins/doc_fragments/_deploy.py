@@ -26,6 +26,16 @@ options:
     required: true
 """
 
+    CLUSTER = r"""
+options:
+  cluster:
+    description:
+      - The cluster that is worked on in place of this host, where C(deploy_platform) of the host is V(kubernetes). Set by the
+        action plugin, from C(deploy_kubernetes) and C(deploy_project).
+    type: dict
+    default: {}
+"""
+
     REPORT = r"""
 options:
   runtimes:

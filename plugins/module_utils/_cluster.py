@@ -25,7 +25,8 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _VERSION = re.compile(r"v?(\d+)\.(\d+)([.+-]\S*)?")
 _VARIABLE = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*")
 _USER = re.compile(r"(\d+(:\d+)?)?")
-_KNOWN = ("namespace", "kubeconfig", "context", "version", "gateway", "pull_secrets")
+_KNOWN = ("namespace", "kubeconfig", "context", "version", "gateway", "pull_secrets", "requests")
+_KNOWN_OF_COUNTERS = ("url", "codes", "seconds", "token_file", "ca_file", "validate_certs")
 _KNOWN_OF_GATEWAY = ("name", "namespace", "section")
 
 
@@ -47,6 +48,32 @@ class Gateway:
 
 
 @dataclass(frozen=True)
+class Counters:
+    """Queries for what users were answered (``deploy_kubernetes.requests``).
+
+    Attributes:
+        codes: of requests that were answered, by status; its series have a label ``code``.
+        seconds: of a histogram of how long that took; its series have a label ``le``.
+        source: how Prometheus is asked: url, token_file, ca_file, validate_certs.
+    """
+
+    codes: str
+    seconds: str
+    source: t.Mapping[str, t.Any]
+
+    def query(self, kind: str, known: t.Mapping[str, str]) -> str:
+        """
+        Args:
+            kind: requests or latency.
+            known: what is put in the place of ``<namespace>``, ``<project>``, ``<service>`` and ``<slot>``.
+        """
+        text = {"requests": self.codes, "latency": self.seconds}[kind]
+        for name, value in known.items():
+            text = text.replace(f"<{name}>", value)
+        return text
+
+
+@dataclass(frozen=True)
 class Cluster:
     """Where manifests are for.
 
@@ -54,6 +81,7 @@ class Cluster:
         version: the oldest API that they are written for, as (major, minor).
         gateway: none where Services lead to pods alone.
         pull_secrets: names of Secrets by which images are pulled.
+        counters: of what users are answered; a release is judged by probes alone without them.
         kubeconfig: a file; what the environment says where it is empty.
         context: in that file; its current one where it is empty.
     """
@@ -64,6 +92,7 @@ class Cluster:
     pull_secrets: t.Tuple[str, ...] = ()
     kubeconfig: str = ""
     context: str = ""
+    counters: t.Optional[Counters] = None
 
     @classmethod
     def parse(cls, raw: t.Mapping[str, t.Any], project: str) -> Cluster:
@@ -91,6 +120,7 @@ class Cluster:
             ),
             kubeconfig=str(raw.get("kubeconfig") or ""),
             context=str(raw.get("context") or ""),
+            counters=_counters(raw.get("requests")),
         )
 
 
@@ -167,6 +197,21 @@ def _gateway(raw: object, namespace: str) -> t.Optional[Gateway]:
         namespace=_namespace(known.get("namespace") or namespace, f"{path}.namespace"),
         section=_name(section, f"{path}.section") if section else "",
     )
+
+
+def _counters(raw: object) -> t.Optional[Counters]:
+    if not raw:
+        return None
+    path = "deploy_kubernetes.requests"
+    _check_known(raw, _KNOWN_OF_COUNTERS, path)
+    known = t.cast("t.Mapping[str, t.Any]", raw)
+    for key in ("url", "codes"):
+        if not known.get(key):
+            raise ClusterError(f"{path}.{key}: missing; both url and codes are needed")
+    if "<slot>" not in known["codes"]:
+        raise ClusterError(f"{path}.codes: write <slot> where the query names a slot")
+    source = {key: known[key] for key in known if key not in ("codes", "seconds")}
+    return Counters(str(known["codes"]), str(known.get("seconds") or ""), source)
 
 
 def _version(raw: object) -> t.Tuple[int, int]:

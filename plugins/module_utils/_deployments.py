@@ -104,7 +104,7 @@ class Deployments:
 
     def _start(self, slot: Slot) -> t.List[Action]:
         """Make a slot's pods be exactly as many, and as they are described."""
-        workload = self._workload(slot)
+        workload = self.workload(slot)
         found, wanted = self._found(slot), len(slot.instances)
         reason = _difference(workload, found)
         if found and not reason:
@@ -112,8 +112,7 @@ class Deployments:
         if not self._dry:
             if found and _replicas(found):
                 self._clear(slot)
-            for manifest in self._settings(slot):
-                self._api.apply(manifest)
+            self.apply_settings(slot)
             for manifest in (*self._shared(slot), *slot_manifests(self._cluster, workload, wanted)):
                 self._api.apply(manifest)
         done = "replace" if found else "create"
@@ -187,7 +186,8 @@ class Deployments:
                 raise KubeError(f"pods do not end within {seconds:.0f} s: {names}")
             self._sleep(POLL)
 
-    def _workload(self, slot: Slot) -> Workload:
+    def workload(self, slot: Slot) -> Workload:
+        """What a slot's pods are made from."""
         runtime = slot.runtime
         return Workload(
             project=self._project,
@@ -204,13 +204,15 @@ class Deployments:
             fingerprint=fingerprint(self._key, runtime, slot.secrets),
         )
 
-    def _settings(self, slot: Slot) -> t.List[Manifest]:
-        """The immutable objects with a slot's settings that are not there yet."""
+    def apply_settings(self, slot: Slot) -> None:
+        """Make the immutable objects with a slot's settings, where they are not there yet."""
         made = (
             config_map(self._cluster, self._project, slot.service, slot.runtime["env"]),
             secret(self._cluster, self._project, slot.service, slot.secrets, self._key),
         )
-        return [one for one in made if one and not self._is_there(one)]
+        for one in made:
+            if one and not self._is_there(one):
+                self._api.apply(one)
 
     def _shared(self, slot: Slot) -> t.List[Manifest]:
         """What both slots share. Where traffic goes stays as it is: a shift changes it."""

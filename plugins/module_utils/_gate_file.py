@@ -37,8 +37,77 @@ class GateError(Exception):
     """A release cannot be looked at; the text is one line and says what to change."""
 
 
+def check_name(release: str) -> None:
+    """
+    Raises:
+        GateError: that can be no release's name.
+    """
+    if not _NAME.fullmatch(release):
+        raise GateError(
+            f"release: {release!r} is no name of a release, such as 20261122-231530-1.1.0"
+        )
+
+
 def gate_directory(state_dir: t.Union[str, Path]) -> Path:
     return Path(state_dir) / "gate"
+
+
+class Gate(t.Protocol):
+    """The looks of one release, wherever they are remembered. ``where`` is for people to find them."""
+
+    @property
+    def release(self) -> str: ...
+
+    @property
+    def where(self) -> str: ...
+
+    def records(self, since: int) -> t.List[Data]: ...
+
+    def last(self) -> t.Optional[Data]: ...
+
+    def append(self, record: t.Mapping[str, t.Any]) -> None: ...
+
+    def locked(self) -> t.ContextManager[None]: ...
+
+
+class Gates(t.Protocol):
+    """The releases that were looked at."""
+
+    @property
+    def where(self) -> str: ...
+
+    def of(self, release: str) -> Gate:
+        """
+        Raises:
+            GateError: that can be no release's name.
+        """
+
+    def newest(self, release: str = "") -> t.Optional[t.Tuple[str, float]]:
+        """The release that was looked at last, or this one, and when (time of day, seconds)."""
+
+
+class GateFiles:
+    """The releases that were looked at on this host.
+
+    Args:
+        state_dir: ``deploy_state_dir`` of the host.
+    """
+
+    def __init__(self, state_dir: t.Union[str, Path]) -> None:
+        self._state_dir = state_dir
+        self._directory = gate_directory(state_dir)
+        self.where = str(self._directory)
+
+    def of(self, release: str) -> GateFile:
+        return GateFile(self._state_dir, release)
+
+    def newest(self, release: str = "") -> t.Optional[t.Tuple[str, float]]:
+        names = self.of(release).path.name if release else "*" + SUFFIX
+        looked_at = sorted((p.stat().st_mtime, p.name) for p in self._directory.glob(names))
+        if not looked_at:
+            return None
+        last, name = looked_at[-1]
+        return name[: -len(SUFFIX)], last
 
 
 class GateFile:
@@ -53,13 +122,11 @@ class GateFile:
     """
 
     def __init__(self, state_dir: t.Union[str, Path], release: str) -> None:
-        if not _NAME.fullmatch(release):
-            raise GateError(
-                f"release: {release!r} is no name of a release, such as 20261122-231530-1.1.0"
-            )
+        check_name(release)
         self.release = release
         self.directory = gate_directory(state_dir)
         self.path = self.directory / (release + SUFFIX)
+        self.where = str(self.path)
 
     def records(self, since: int) -> t.List[Data]:
         """The recorded looks from number ``since`` on, oldest first.

@@ -47,18 +47,27 @@ class Looking(t.Protocol):
 
     def logs(self, container: str, lines: int) -> tuple[str, ...]: ...
 
+    def close(self) -> None: ...
+
 
 class EngineLook:
-    """The engine of this host, as ``Looking``."""
+    """The engine of this host, as ``Looking``.
 
-    def __init__(self) -> None:
-        self._client = connect(timeout=5)
+    Args:
+        timeout: seconds one answer may take.
+    """
+
+    def __init__(self, timeout: float = 5.0) -> None:
+        self._client = connect(timeout=max(1, int(timeout)))
 
     def state(self, container: str) -> ContainerState:
         return container_state(self._client, container)
 
     def logs(self, container: str, lines: int) -> tuple[str, ...]:
         return logs_tail(self._client, container, lines)
+
+    def close(self) -> None:
+        self._client.close()
 
 
 _Seen = t.Tuple[int, t.Union[Observation, EngineError]]

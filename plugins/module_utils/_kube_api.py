@@ -10,6 +10,7 @@ the modules of kubernetes.core do: by a kubeconfig, by ``K8S_AUTH_*`` in the env
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import email.utils
 import json
@@ -166,6 +167,13 @@ class Api:
             raise KubeError(f"the cluster refuses {doing}: {_said(found.body)}", found.status)
         return found
 
+    def version(self) -> t.Tuple[int, int]:
+        """Of the API, as (major, minor)."""
+        told = document(self.ask("GET", "/version"), "asking for the version")
+        numbers = (re.match(r"\d+", str(told.get(part, ""))) for part in ("major", "minor"))
+        major, minor = (int(found.group()) if found else 0 for found in numbers)
+        return major, minor
+
     def now(self) -> float:
         """The time of day there, seconds: what one run writes and another reads is by one clock."""
         return self.ask("GET", "/version").at
@@ -288,6 +296,12 @@ def document(reply: Reply, doing: str) -> Manifest:
         return reply.document
     except ValueError as error:
         raise KubeError(f"{doing}: the answer is no JSON ({error})", reply.status) from error
+
+
+def secret_text(secret: Manifest, key: str) -> str:
+    """A value of a Secret."""
+    encoded = (secret.get("data") or {}).get(key, "")
+    return base64.b64decode(encoded).decode()
 
 
 def _said(body: bytes) -> str:

@@ -80,6 +80,17 @@ class Holder:
         return asdict(self)
 
 
+def told_of(holder: t.Optional[Holder], now: float) -> t.Dict[str, t.Any]:
+    """Who may change a host, and for how long at least; nothing where nobody has said so."""
+    if holder is None:
+        return {}
+    return {
+        "told": holder.describe(now),
+        "remaining": round(holder.remaining(now)),
+        **{key: getattr(holder, key) for key in ("who", "purpose", "since", "beat")},
+    }
+
+
 def refusal(found: Holder, now: float) -> str:
     """Why another run does not get it."""
     left = found.remaining(now)
@@ -212,8 +223,3 @@ class Lock:
             yield
         finally:
             os.close(handle)
-
-
-def at_work(state_dir: t.Union[str, pathlib.Path], token: str) -> t.ContextManager[t.Any]:
-    """``Lock.working`` of a run that has a lock; nothing for a module that is run by hand."""
-    return Lock(state_dir).working(token) if token else contextlib.nullcontext()

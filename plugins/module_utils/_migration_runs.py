@@ -15,6 +15,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import (
     RunResult,
     RunSpec,
     find_containers,
+    has_image,
     remove,
     run_once,
     wait_exit,
@@ -53,6 +54,10 @@ class MigrationRuns:
     runtime: t.Mapping[str, t.Any]
     timeout: float
     secrets: t.Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def has_image(self) -> bool:
+        """Whether it can be run here."""
+        return has_image(self.client, self.image)
 
     def run(self, command: str, argv: t.Sequence[str]) -> RunResult:
         """Run one command; its container is gone afterwards."""

@@ -23,8 +23,8 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._evidence import (
     SlotLook,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._gate_file import (
+    Gate,
     GateError,
-    GateFile,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._log_tail import (
     Cursor,
@@ -61,26 +61,38 @@ class Order:
 
 
 @dataclass(frozen=True)
-class _Logs:
-    """What the logs held, by service, and where they were left."""
+class Heard:
+    """What users did, by service, and how far it was read: ``cursors`` are given back at the next look."""
 
     seen: t.Mapping[str, ServiceLook]
-    cursors: t.Mapping[str, Cursor]
+    cursors: t.Mapping[str, t.Any]
     recent: t.Mapping[str, Recent]
     seconds: float
 
 
+class Requests(t.Protocol):
+    """Tells what users did."""
+
+    def begin(self, services: t.Sequence[Watched], seconds: float, now: float) -> Heard:
+        """What they did in the ``seconds`` before ``now``, with the slot that is to be replaced."""
+
+    def go_on(self, services: t.Sequence[Watched], last: Data, now: float) -> Heard:
+        """What they have done since the last look."""
+
+
 def observe(
-    gate: GateFile,
+    gate: Gate,
     services: t.Sequence[Watched],
     order: Order,
     ask: Ask,
     now: t.Callable[[], float] = time.time,
+    requests: t.Optional[Requests] = None,
 ) -> Data:
     """Look once, and give that look and those before.
 
     Args:
         ask: makes the questions of one look.
+        requests: tells what users did; the access logs of this host where it is not given.
         now: time of day, seconds.
 
     Returns:
@@ -93,13 +105,14 @@ def observe(
         last = gate.last()
         if last is None and not order.begin:
             raise GateError(
-                f"release {gate.release} has not begun on this host ({gate.path} is missing);"
+                f"release {gate.release} has not begun on this host ({gate.where} is missing);"
                 " call release_evidence with begin=true before traffic moves"
             )
         looks = gate.records(order.since)
         lately: t.Mapping[str, Recent] = {}
         if last is None or not order.begin:
-            record, lately = _look(services, order, last, ask, now)
+            hearing = requests or AccessLogs()
+            record, lately = _look(services, order, last, ask, now, hearing)
             if order.record:
                 gate.append(record)
             looks.append(record)
@@ -115,65 +128,70 @@ def _look(
     last: t.Optional[Data],
     ask: Ask,
     now: t.Callable[[], float],
+    requests: Requests,
 ) -> t.Tuple[Data, t.Mapping[str, Recent]]:
     """One look as it is recorded."""
     with ask(services) as questions:
         at = now()
-        logs = _read_on(services, last, at) if last else _begin(services, order.baseline, at)
+        heard = (
+            requests.go_on(services, last, at)
+            if last
+            else requests.begin(services, order.baseline, at)
+        )
         answers = questions.answers()
     look = Look(
         number=last["number"] + 1 if last else 0,
         step=order.step if last else BASELINE,
         at=at,
-        seconds=logs.seconds,
+        seconds=heard.seconds,
         services={
-            one.name: answers[one.name] + logs.seen.get(one.name, ServiceLook()) for one in services
+            one.name: answers[one.name] + heard.seen.get(one.name, ServiceLook())
+            for one in services
         },
     )
-    cursors = {name: cursor.as_data() for name, cursor in logs.cursors.items()}
     known = last["cursors"] if last else {}
-    return {**look.as_data(), "cursors": {**known, **cursors}}, logs.recent
+    return {**look.as_data(), "cursors": {**known, **heard.cursors}}, heard.recent
 
 
-def _begin(services: t.Sequence[Watched], seconds: float, now: float) -> _Logs:
-    """Where the logs end, and what users did until then with the slot that is to be replaced."""
-    seen, cursors, lately = {}, {}, {}
-    for one in services:
-        if not one.log:
-            continue
-        start = begin(one.log, now)
-        tally = Tally(one.name, one.upstreams)
-        found = recent(one.log, seconds, now, tally, start.cursor)
-        old = other_slot(one.slot)
-        counts = {old: SlotLook(found.counts.get(old, SlotCounts()))}
-        cursors[one.name] = start.cursor
-        lately[one.name] = found
-        seen[one.name] = ServiceLook(counts, {}, start.problems + _strange(one.log, tally))
-    longest = max((one.seconds for one in lately.values()), default=0.0)
-    return _Logs(seen, cursors, lately, longest)
+class AccessLogs:
+    """nginx's, on this host."""
 
+    def begin(self, services: t.Sequence[Watched], seconds: float, now: float) -> Heard:
+        seen, cursors, lately = {}, {}, {}
+        for one in services:
+            if not one.log:
+                continue
+            start = begin(one.log, now)
+            tally = Tally(one.name, one.upstreams)
+            found = recent(one.log, seconds, now, tally, start.cursor)
+            old = other_slot(one.slot)
+            counts = {old: SlotLook(found.counts.get(old, SlotCounts()))}
+            cursors[one.name] = start.cursor.as_data()
+            lately[one.name] = found
+            seen[one.name] = ServiceLook(counts, {}, start.problems + _strange(one.log, tally))
+        longest = max((one.seconds for one in lately.values()), default=0.0)
+        return Heard(seen, cursors, lately, longest)
 
-def _read_on(services: t.Sequence[Watched], last: Data, now: float) -> _Logs:
-    """What users did since the last look."""
-    seen, cursors = {}, {}
-    for one in services:
-        if not one.log:
-            continue
-        tally = Tally(one.name, one.upstreams)
-        if one.name in last["cursors"]:
-            cursor = Cursor.from_data(last["cursors"][one.name])
-            reading = read_new(one.log, cursor, tally.take, last["at"], now)
-            problems = reading.problems
-        else:
-            reading = begin(one.log, now)
-            problems = (f"{one.log} is read from here on, the release began without it",)
-        cursors[one.name] = reading.cursor
-        seen[one.name] = ServiceLook(
-            {slot: SlotLook(counts) for slot, counts in tally.counts().items()},
-            {},
-            problems + _strange(one.log, tally),
-        )
-    return _Logs(seen, cursors, {}, max(0.0, now - last["at"]))
+    def go_on(self, services: t.Sequence[Watched], last: Data, now: float) -> Heard:
+        seen, cursors = {}, {}
+        for one in services:
+            if not one.log:
+                continue
+            tally = Tally(one.name, one.upstreams)
+            if one.name in last["cursors"]:
+                cursor = Cursor.from_data(last["cursors"][one.name])
+                reading = read_new(one.log, cursor, tally.take, last["at"], now)
+                problems = reading.problems
+            else:
+                reading = begin(one.log, now)
+                problems = (f"{one.log} is read from here on, the release began without it",)
+            cursors[one.name] = reading.cursor.as_data()
+            seen[one.name] = ServiceLook(
+                {slot: SlotLook(counts) for slot, counts in tally.counts().items()},
+                {},
+                problems + _strange(one.log, tally),
+            )
+        return Heard(seen, cursors, {}, max(0.0, now - last["at"]))
 
 
 def _strange(log: str, tally: Tally) -> t.Tuple[str, ...]:

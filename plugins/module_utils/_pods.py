@@ -107,6 +107,9 @@ class Pods:
             raise KubeError(f"the log of {container} cannot be read", reply.status)
         return tuple(reply.body.decode("utf-8", "replace").splitlines())
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def ask(self, request: Request) -> Answer:
         """Send a request to the instance that it names, else to the address that it names."""
         if not request.container:

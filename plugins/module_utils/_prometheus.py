@@ -48,8 +48,13 @@ class Metric:
         validate = raw.get("validate_certs", True)
         return cls(name, url, raw["query"], token, raw.get("ca_file") or "", validate)
 
-    def request(self, timeout: float) -> Request:
-        query = urllib.parse.urlencode({"query": self.query})
+    def request(self, timeout: float, at: t.Optional[float] = None) -> Request:
+        """
+        Args:
+            at: time of day that is asked about, seconds; now where it is not given.
+        """
+        asked = {"query": self.query, **({} if at is None else {"time": f"{at:.3f}"})}
+        query = urllib.parse.urlencode(asked)
         return Request(
             url=f"{self.url}/api/v1/query?{query}",
             timeout=timeout,
@@ -66,19 +71,38 @@ class Metric:
             return None, f"metrics.{self.name}: Prometheus {error}"
         return (value if math.isfinite(value) else None), ""
 
+    def series(self, answer: Answer, label: str) -> t.Tuple[t.Dict[str, float], str]:
+        """The numbers of several series by one of their labels; with a reason if there are none that can be read."""
+        try:
+            data = _data(answer)
+            return {
+                str(one["metric"].get(label, "")): float(one["value"][1])
+                for one in data["result"]
+                if math.isfinite(float(one["value"][1]))
+            }, ""
+        except _NoNumber as error:
+            return {}, f"metrics.{self.name}: Prometheus {error}"
+        except (ValueError, LookupError, TypeError, AttributeError):
+            said = f"answers {answer.status} in words of its own: {answer.excerpt()}"
+            return {}, f"metrics.{self.name}: Prometheus {said}"
+
 
 class _NoNumber(Exception):
     """The text says what there is instead, to be read after "Prometheus"."""
 
 
-def _number(answer: Answer) -> float:
+def _data(answer: Answer) -> t.Mapping[str, t.Any]:
     if answer.error:
         raise _NoNumber(answer.error)
+    document = json.loads(answer.body)
+    if document["status"] != "success":
+        raise _NoNumber(f"answers {answer.status}: {document.get('error', '')}")
+    return t.cast("t.Mapping[str, t.Any]", document["data"])
+
+
+def _number(answer: Answer) -> float:
     try:
-        document = json.loads(answer.body)
-        if document["status"] != "success":
-            raise _NoNumber(f"answers {answer.status}: {document.get('error', '')}")
-        return float(_sample(document["data"])[1])
+        return float(_sample(_data(answer))[1])
     except (ValueError, LookupError, TypeError, AttributeError):
         raise _NoNumber(
             f"answers {answer.status} in words of its own: {answer.excerpt()}"

@@ -20,6 +20,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._http_probe import
     load_authorities,
     read_secrets,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platform import Platform
 from ansible_collections.tagadodo.deploy.plugins.module_utils._target import (
     Target,
     TargetError,
@@ -85,14 +86,18 @@ class Proof:
 
     Attributes:
         secrets: texts of those files, which are never shown.
+        platform: where instances are.
     """
 
+    platform: Platform
     targets: t.Tuple[Target, ...]
     limits: Limits
     secrets: t.FrozenSet[str]
 
     @classmethod
-    def of(cls, targets: t.Sequence[t.Mapping[str, t.Any]], limits: Limits) -> Proof:
+    def of(
+        cls, platform: Platform, targets: t.Sequence[t.Mapping[str, t.Any]], limits: Limits
+    ) -> Proof:
         """Of ``targets`` as Ansible has read them for a module.
 
         Raises:
@@ -101,10 +106,12 @@ class Proof:
         secrets = read_secrets(targets)
         parsed = parse_targets(targets, secrets)
         load_authorities(parsed)
-        return cls(parsed, limits, frozenset(secrets.values()))
+        return cls(platform, parsed, limits, frozenset(secrets.values()))
 
     @classmethod
-    def given(cls, prove: t.Sequence[t.Mapping[str, t.Any]], watch: float = 0.0) -> Proof:
+    def given(
+        cls, platform: Platform, prove: t.Sequence[t.Mapping[str, t.Any]], watch: float = 0.0
+    ) -> Proof:
         """Of the ``prove`` of a module, which Ansible reads as dictionaries of anything.
 
         Raises:
@@ -113,7 +120,7 @@ class Proof:
         read = ArgumentSpecValidator({"prove": TARGETS}).validate({"prove": list(prove)})
         if read.error_messages:
             raise TargetError(read.error_messages[0])
-        return cls.of(read.validated_parameters["prove"], Limits(watch=watch))
+        return cls.of(platform, read.validated_parameters["prove"], Limits(watch=watch))
 
     def run(self) -> Report:
         """Check until there is a verdict.
@@ -121,7 +128,9 @@ class Proof:
         Raises:
             EngineError: a container is named and the engine cannot be asked.
         """
-        return HealthCheck(self.targets, self.limits).run()
+        return HealthCheck(
+            self.targets, self.limits, self.platform.ask, looking=self.platform.looking
+        ).run()
 
     def demand(self) -> t.Dict[str, t.Any]:
         """Check, and return what was seen.

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 import typing as t
@@ -15,14 +16,16 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import (
     ContainerState,
     EngineError,
-    connect,
-    container_state,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._evidence import (
     ContainerFacts,
     Probes,
     ServiceLook,
     SlotLook,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._health_check import (
+    EngineLook,
+    Looking,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._http_probe import ask
 from ansible_collections.tagadodo.deploy.plugins.module_utils._prometheus import Metric
@@ -46,6 +49,7 @@ SLOW = 0.5  # share of its timeout from which a good answer is slow
 Data = t.Dict[str, t.Any]
 Ask = t.Callable[[Request], Answer]
 States = t.Mapping[str, ContainerState]
+Inspect = t.Callable[[t.Sequence[str], float], States]
 Seen = t.Dict[str, ServiceLook]
 
 
@@ -139,19 +143,23 @@ def _smoke(raw: t.Mapping[str, t.Any], slot: str, secrets: t.Mapping[str, str]) 
     return Smoke(tuple(asked), raw.get("slot") or slot, min(raw["count"], MOST_SMOKE), slow)
 
 
-def inspect_containers(names: t.Sequence[str], timeout: float) -> States:
-    """How containers are, by name.
+def inspecting(looking: t.Callable[[float], Looking]) -> Inspect:
+    """What tells how instances are, by their names.
 
-    Raises:
-        EngineError: the engine cannot be asked.
+    Args:
+        looking: makes what looks at them, in so many seconds.
     """
-    if not names:
-        return {}
-    client = connect(timeout=max(1, int(timeout)))
-    try:
-        return {name: container_state(client, name) for name in names}
-    finally:
-        client.close()
+
+    def inspect(names: t.Sequence[str], timeout: float) -> States:
+        if not names:
+            return {}
+        with contextlib.closing(looking(timeout)) as looks:
+            return {name: looks.state(name) for name in names}
+
+    return inspect
+
+
+ENGINE = inspecting(EngineLook)
 
 
 class Questions:
@@ -172,7 +180,7 @@ class Questions:
         services: t.Sequence[Watched],
         budget: float,
         ask: Ask = ask,
-        inspect: t.Callable[[t.Sequence[str], float], States] = inspect_containers,
+        inspect: Inspect = ENGINE,
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
         self._services = services

@@ -22,7 +22,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._host import (
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import fingerprint
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger, Record
-from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import Lock
+from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import Lock, told_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS
 from ansible_collections.tagadodo.deploy.plugins.module_utils._split import GREEN, TrafficError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import Nginx, read_splits
@@ -76,18 +76,6 @@ def known_upstreams(control_url: str, services: t.Iterable[str]) -> Data:
     return {"servers": servers, "addresses": addresses}
 
 
-def _lock(state_dir: str) -> Data:
-    """Who may change this host, and for how long at least; nothing where nobody has said so."""
-    holder, now = Lock(state_dir).holder(), time.time()
-    if holder is None:
-        return {}
-    return {
-        "told": holder.describe(now),
-        "remaining": round(holder.remaining(now)),
-        **{key: getattr(holder, key) for key in ("who", "purpose", "since", "beat")},
-    }
-
-
 def _stock(client: t.Any, project: str, releases: t.Mapping[str, t.Sequence[Record]]) -> list[Data]:
     """Images of past releases; none where the engine cannot say, since no release waits for that."""
     try:
@@ -110,7 +98,7 @@ def read_host(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "shares": {name: split.share(GREEN) for name, split in splits.items()},
         "instances_in_traffic": {name: split.counts for name, split in splits.items()},
         "damaged": ledger.damaged(),
-        "lock": _lock(params["state_dir"]),
+        "lock": told_of(Lock(params["state_dir"]).holder(), time.time()),
         "releases": {name: known[: params["limit"] or None] for name, known in releases.items()},
         "stock": _stock(client, params["project"], releases) if params["stock"] else [],
         "fingerprints": {

@@ -29,6 +29,7 @@ description:
     of memory, is restarted or disappears fails the check at once, and its last log lines are in
     the result.
 extends_documentation_fragment:
+  - tagadodo.deploy._deploy.CLUSTER
   - tagadodo.deploy._deploy.INFO
 options:
   targets:
@@ -263,8 +264,10 @@ logs:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import ClusterError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._health_check import Limits
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platforms import CLUSTER, platform_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._proof import TARGETS, Proof
 from ansible_collections.tagadodo.deploy.plugins.module_utils._target import TargetError
 
@@ -276,16 +279,17 @@ def main() -> None:
             "interval": {"type": "float", "default": Limits.interval},
             "timeout": {"type": "float", "default": 600},
             "watch": {"type": "float", "default": 0},
+            **CLUSTER,
         },
         supports_check_mode=True,
     )
     params = module.params
     try:
         limits = Limits(params["interval"], params["timeout"], params["watch"])
-        proof = Proof.of(params["targets"], limits)
+        proof = Proof.of(platform_of(params), params["targets"], limits)
         module.no_log_values.update(proof.secrets)
         report = proof.run()
-    except (TargetError, EngineError) as error:
+    except (ClusterError, EngineError, TargetError) as error:
         module.fail_json(msg=str(error), exception=error)
     if report.problem:
         module.fail_json(**report.as_dict())

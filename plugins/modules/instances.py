@@ -18,6 +18,7 @@ description:
     the service keeps, without a way to new privileges, with a read-only root file system unless the service
     says otherwise, and with limits on memory, processes and logs.
 extends_documentation_fragment:
+  - tagadodo.deploy._deploy.CLUSTER
   - tagadodo.deploy._deploy.ENGINE
   - tagadodo.deploy._deploy.STATE
   - tagadodo.deploy._deploy.LOCK
@@ -139,25 +140,19 @@ drained:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import Containers
-from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
-from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
+from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import ClusterError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._entry import RECORD, Entry, enter
-from ansible_collections.tagadodo.deploy.plugins.module_utils._host import ensure_key, read_key
 from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import (
     Slot,
     SlotError,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._instances import (
-    BRINGS_TO,
-    Changes,
-    discard,
-    joined,
-)
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger, LedgerError
-from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import Lock, LockError, at_work
+from ansible_collections.tagadodo.deploy.plugins.module_utils._instances import joined
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import LedgerError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platform import at_work, ledger_of
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platforms import CLUSTER, platform_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._proof import PROVE, NotProven, Proof
-from ansible_collections.tagadodo.deploy.plugins.module_utils._report_files import report_ended
 from ansible_collections.tagadodo.deploy.plugins.module_utils._target import TargetError
 
 INSTANCE = {
@@ -198,40 +193,41 @@ def main() -> None:
             "surplus": {"type": "list", "elements": "str", "default": []},
             "last": {"type": "bool", "default": False},
             "lock": {"type": "str", "default": "", "no_log": False},
+            **CLUSTER,
         },
         supports_check_mode=True,
     )
     params = module.params
     slots = [Slot.parse(raw, params["secrets"].get(raw["service"], {})) for raw in params["slots"]]
-    makes_key = params["state"] == "started" and not module.check_mode
-    key_of = ensure_key if makes_key else read_key
     try:
-        proof = Proof.given(params["prove"], params["watch"])
+        platform = platform_of(params)
+        proof = Proof.given(platform, params["prove"], params["watch"])
         module.no_log_values.update(proof.secrets)
         for slot in slots:
             slot.check(params["state"], params["address"])
-        with at_work(params["state_dir"], params["lock"]):
+        with at_work(platform, params["lock"]):
             entries = [Entry(**one) for one in params["record"]]
-            written = enter(Ledger(Files(params["state_dir"])), entries, module.check_mode)
-            unreported = not module.check_mode and report_ended(
-                params["state_dir"], entries, written
-            )
+            written = enter(ledger_of(platform), entries, module.check_mode)
+            unreported = not module.check_mode and platform.report_ended(entries, written)
             if unreported:
                 module.warn(unreported)
-            containers = Containers(
-                connect(), params["project"], params["network"], params["address"]
-            )
-            changes = Changes(
-                containers, params["project"], key_of(params["state_dir"]), module.check_mode
-            )
-            result = BRINGS_TO[params["state"]](changes, slots)
-            removed, problems = discard(changes, params["surplus"])
+            instances = platform.instances(params, module.check_mode)
+            result = instances.bring(params["state"], slots)
+            removed, problems = instances.discard(params["surplus"])
         proven = {} if module.check_mode else proof.demand()
         lets_go = params["last"] and not module.check_mode
-        let_go = lets_go and Lock(params["state_dir"]).release(params["lock"])
+        let_go = lets_go and platform.lock.release(params["lock"])
     except NotProven as error:
         module.fail_json(changed=True, **error.report.as_dict())
-    except (EngineError, LedgerError, LockError, OSError, SlotError, TargetError) as error:
+    except (
+        ClusterError,
+        EngineError,
+        LedgerError,
+        LockError,
+        OSError,
+        SlotError,
+        TargetError,
+    ) as error:
         # No exception: its text would be returned as it is, and secrets were given.
         module.fail_json(msg=str(error), exception=None)
     for problem in problems:

@@ -12,6 +12,7 @@ short_description: Read everything that the ledger of a host says
 description:
   - Returns all records with all that is in them. M(tagadodo.deploy.release_info) is what a release is planned from.
 extends_documentation_fragment:
+  - tagadodo.deploy._deploy.CLUSTER
   - tagadodo.deploy._deploy.STATE
   - tagadodo.deploy._deploy.INFO
 author:
@@ -42,19 +43,22 @@ damaged:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
+from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import ClusterError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platform import ledger_of
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platforms import CLUSTER, platform_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._report_files import whole_ledger
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={"state_dir": {"type": "path", "required": True}}, supports_check_mode=True
+        argument_spec={"state_dir": {"type": "path", "required": True}, **CLUSTER},
+        supports_check_mode=True,
     )
-    ledger = Ledger(Files(module.params["state_dir"]))
     try:
+        ledger = ledger_of(platform_of(module.params))
         module.exit_json(changed=False, records=whole_ledger(ledger), damaged=ledger.damaged())
-    except OSError as error:
+    except (ClusterError, EngineError, OSError) as error:
         module.fail_json(msg=f"the ledger cannot be read: {error}", exception=error)
 
 

@@ -27,6 +27,7 @@ description:
     killed run left is removed by the next one, which first waits for a migration that is still at
     work.
 extends_documentation_fragment:
+  - tagadodo.deploy._deploy.CLUSTER
   - tagadodo.deploy._deploy.ENGINE
   - tagadodo.deploy._deploy.LOCK
 attributes:
@@ -342,15 +343,13 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
+from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import ClusterError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import (
     EngineError,
-    connect,
-    has_image,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._lease import Lease
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger, LedgerError
-from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError, at_work
+from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import LedgerError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._migration import (
     Migrator,
     planned,
@@ -364,11 +363,16 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_record 
     MigrationRecord,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_revert import Reverter
-from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_runs import MigrationRuns
 from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_settings import (
     migration_problems,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._report_files import write_reports
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platform import (
+    MigrationRunner,
+    Platform,
+    at_work,
+    ledger_of,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platforms import CLUSTER, platform_of
 
 Data = t.Dict[str, t.Any]
 
@@ -397,40 +401,26 @@ COMMANDS = {
 }
 
 
-def migrate(params: t.Mapping[str, t.Any], dry: bool) -> Data:
+def migrate(platform: Platform, params: t.Mapping[str, t.Any], dry: bool) -> Data:
     """Bring the migrations to the state asked for, or tell what that would do."""
     for problem in migration_problems(params["commands"]):
         raise MigrationError(f"{params['name']}: migrations.{problem}")
-    client = connect()
+    runs = platform.migration_runs(params, dry)
     name, image = params["name"], params["image"]
-    if not has_image(client, image):
+    if not runs.has_image():
         problem = f"{name}: image {image} is not on this host"
         if not dry:
             raise MigrationError(f"{problem}; pull it before its migrations run")
         return {"changed": True, "msg": f"{problem} yet, so what is pending cannot be known"}
-    runs = _runs(client, params)
     if params["state"] == "status" or dry:
-        return _look(params, _migrator(params, runs.run))
+        return _look(params, _migrator(platform, params, runs.run))
     runs.clear()
     with _leased(params, runs) as (run, lease):
-        return {**_change(params, _migrator(params, run)), **lease}
+        return {**_change(params, _migrator(platform, params, run)), **lease}
 
 
-def _runs(client: t.Any, params: t.Mapping[str, t.Any]) -> MigrationRuns:
-    return MigrationRuns(
-        client=client,
-        project=params["project"],
-        service=params["name"],
-        image=params["image"],
-        network=params["network"],
-        runtime=params["runtime"],
-        timeout=params["commands"]["timeout"],
-        secrets=params["secrets"],
-    )
-
-
-def _migrator(params: t.Mapping[str, t.Any], run: t.Any) -> Migrator:
-    ledger = Ledger(Files(params["state_dir"])) if params["state_dir"] else None
+def _migrator(platform: Platform, params: t.Mapping[str, t.Any], run: t.Any) -> Migrator:
+    ledger = ledger_of(platform) if params["state_dir"] else None
     record = MigrationRecord(ledger, params["name"], params["release"] or "", params["image"])
     commands = params["commands"]
     return Migrator(params["name"], commands, run, Reader.of(commands), record)
@@ -457,7 +447,9 @@ def _change(params: t.Mapping[str, t.Any], migrator: Migrator) -> Data:
 
 
 @contextlib.contextmanager
-def _leased(params: t.Mapping[str, t.Any], runs: MigrationRuns) -> t.Iterator[t.Tuple[t.Any, Data]]:
+def _leased(
+    params: t.Mapping[str, t.Any], runs: MigrationRunner
+) -> t.Iterator[t.Tuple[t.Any, Data]]:
     """What runs commands, and what is to be told of the lease they run under; without one nothing."""
     described = params["commands"]["lease"]
     if not described:
@@ -474,11 +466,11 @@ def _leased(params: t.Mapping[str, t.Any], runs: MigrationRuns) -> t.Iterator[t.
             raise
 
 
-def _report_revert(module: AnsibleModule) -> None:
+def _report_revert(module: AnsibleModule, platform: Platform) -> None:
     """The release that is taken back has ended before; what its report says of its migrations is old by now."""
     params = module.params
     if params["state"] == "reverted" and params["state_dir"] and not module.check_mode:
-        problem = write_reports(params["state_dir"], [f"{params['name']}/{params['release']}"])
+        problem = platform.report_changed([f"{params['name']}/{params['release']}"])
         if problem:
             module.warn(problem)
 
@@ -511,6 +503,7 @@ def main() -> None:
             "state_dir": {"type": "path"},
             "release": {"type": "str"},
             "lock": {"type": "str", "default": "", "no_log": False},
+            **CLUSTER,
         },
         required_together=[("state_dir", "release")],
         required_if=[("state", "reverted", ("before",))],
@@ -521,15 +514,17 @@ def main() -> None:
     name, state_dir = module.params["name"], module.params["state_dir"]
     try:
         # What has no record of it, as a look does, is work that no lock is for.
-        with at_work(state_dir, module.params["lock"]) if state_dir else contextlib.nullcontext():
+        platform = platform_of(module.params)
+        token = module.params["lock"] if state_dir else ""
+        with at_work(platform, token):
             try:
-                result = migrate(module.params, module.check_mode)
+                result = migrate(platform, module.params, module.check_mode)
             finally:
-                _report_revert(module)
+                _report_revert(module, platform)
     # An exception object would be returned as it is, with secrets a command may have printed.
     except MigrationError as error:
         module.fail_json(msg=str(error), exception=None, **error.result)
-    except (EngineError, LedgerError, LockError, OSError) as error:
+    except (ClusterError, EngineError, LedgerError, LockError, OSError) as error:
         module.fail_json(msg=f"{name}: {error}", exception=None)
     module.exit_json(**result)
 

@@ -13,6 +13,7 @@ description:
   - Records the intent of a release before its first step and its outcome after the last.
   - A record is a JSON file that is written whole or not at all; facts of later calls are merged into it.
 extends_documentation_fragment:
+  - tagadodo.deploy._deploy.CLUSTER
   - tagadodo.deploy._deploy.STATE
   - tagadodo.deploy._deploy.LOCK
   - tagadodo.deploy._deploy.CHANGES
@@ -73,7 +74,8 @@ written:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
+from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import ClusterError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._entry import (
     KEEP,
     RECORDS,
@@ -82,11 +84,11 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._entry import (
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import (
     OUTCOMES,
-    Ledger,
     LedgerError,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError, at_work
-from ansible_collections.tagadodo.deploy.plugins.module_utils._report_files import report_ended
+from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platform import at_work, ledger_of
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platforms import CLUSTER, platform_of
 
 
 def main() -> None:
@@ -100,6 +102,7 @@ def main() -> None:
             "shares": {"type": "dict", "default": {}},
             "keep": {"type": "int", "default": KEEP},
             "lock": {"type": "str", "default": "", "no_log": False},
+            **CLUSTER,
         },
         supports_check_mode=True,
     )
@@ -107,14 +110,13 @@ def main() -> None:
     named = ("records", "outcome", "reason", "verdicts", "shares")
     entry = Entry(**{name: params[name] for name in named})
     try:
-        with at_work(params["state_dir"], params["lock"]):
-            written = enter(
-                Ledger(Files(params["state_dir"])), [entry], module.check_mode, keep=params["keep"]
-            )
-            problem = not module.check_mode and report_ended(params["state_dir"], [entry], written)
+        platform = platform_of(params)
+        with at_work(platform, params["lock"]):
+            written = enter(ledger_of(platform), [entry], module.check_mode, keep=params["keep"])
+            problem = not module.check_mode and platform.report_ended([entry], written)
             if problem:
                 module.warn(problem)
-    except (LedgerError, LockError, OSError) as error:
+    except (ClusterError, EngineError, LedgerError, LockError, OSError) as error:
         module.fail_json(msg=str(error), exception=error)
     module.exit_json(
         changed=bool(written), written=written, diff={"before": "", "after": "\n".join(written)}

@@ -17,6 +17,7 @@ description:
     controller, whose process has ended. A module that is still at work on the host for it is waited for.
   - In check mode no lock is taken, and it is no error that another run has it.
 extends_documentation_fragment:
+  - tagadodo.deploy._deploy.CLUSTER
   - tagadodo.deploy._deploy.ENGINE
   - tagadodo.deploy._deploy.STATE
   - tagadodo.deploy._deploy.REPORT
@@ -101,19 +102,20 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import ClusterError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import (
     SECONDS,
     Holder,
-    Lock,
     LockError,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._report import REPORT, read_host
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platforms import CLUSTER, platform_of
+from ansible_collections.tagadodo.deploy.plugins.module_utils._report import REPORT
 
 
 def begin(params: t.Mapping[str, t.Any], dry: bool) -> dict[str, t.Any]:
     """Take the lock unless ``dry``, then read."""
-    over = None
+    over, platform = None, platform_of(params)
     if params["token"] and not dry:
         wanted = Holder(
             params["token"],
@@ -122,11 +124,11 @@ def begin(params: t.Mapping[str, t.Any], dry: bool) -> dict[str, t.Any]:
             params["process"],
             seconds=params["lock_seconds"],
         )
-        over = Lock(params["state_dir"]).take(wanted, params["dead"])
+        over = platform.lock.take(wanted, params["dead"])
     return {
         "token": "" if dry else params["token"],
         "taken_over": over.describe(time.time()) if over else "",
-        **_for_a_plan(read_host(params)),
+        **_for_a_plan(platform.report(params)),
     }
 
 
@@ -143,6 +145,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **REPORT,
+            **CLUSTER,
             "purpose": {"type": "str", "required": True},
             "who": {"type": "str", "required": True},
             "lock_wait": {"type": "int", "default": 0},
@@ -159,7 +162,7 @@ def main() -> None:
         module.fail_json(
             msg=str(error), exception=None, holder=error.holder.as_data() if error.holder else {}
         )
-    except (EngineError, OSError) as error:
+    except (ClusterError, EngineError, OSError) as error:
         # No exception: its text would be returned as it is, and secrets were given.
         module.fail_json(msg=str(error), exception=None)
 

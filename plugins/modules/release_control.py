@@ -14,6 +14,7 @@ description:
     terminal than the one it runs in. Its gate finds that at its next look, within some seconds.
   - What was asked stands until something else is asked, for this release alone.
 extends_documentation_fragment:
+  - tagadodo.deploy._deploy.CLUSTER
   - tagadodo.deploy._deploy.STATE
   - tagadodo.deploy._deploy.CHANGES
 options:
@@ -84,22 +85,27 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import ClusterError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._control import (
     ACTIONS,
     Control,
     ask_for,
     watched_release,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._gate_file import GateError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platform import ledger_of
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platforms import CLUSTER, platform_of
 
 
 def control(params: t.Mapping[str, t.Any], dry: bool) -> t.Dict[str, t.Any]:
     """Ask what is wanted and say what that changes."""
-    now = time.time()
-    gate = watched_release(params["state_dir"], params["release"] or "", params["fresh"], now)
+    now, platform = time.time(), platform_of(params)
+    ledger, release = ledger_of(platform), params["release"] or ""
+    gate = watched_release(platform.gates, ledger, release, params["fresh"], now)
     step = str((gate.last() or {}).get("step", ""))
     wanted = Control(gate.release, step, params["action"], params["by"], round(now, 3))
-    before, after = ask_for(params["state_dir"], wanted, write=not dry)
+    before, after = ask_for(platform.documents, wanted, write=not dry)
     return {
         "changed": after != before,
         "control": after.as_data() if after else None,
@@ -120,12 +126,13 @@ def main() -> None:
             "by": {"type": "str", "required": True},
             "release": {"type": "str"},
             "fresh": {"type": "float", "default": 60},
+            **CLUSTER,
         },
         supports_check_mode=True,
     )
     try:
         module.exit_json(**control(module.params, module.check_mode))
-    except (GateError, OSError) as error:
+    except (ClusterError, EngineError, GateError, OSError) as error:
         module.fail_json(msg=str(error), exception=error)
 
 

@@ -12,6 +12,7 @@ short_description: Let go of the lock of a host
 description:
   - Lets go of the lock that M(tagadodo.deploy.release_begin) took. Where another run has it by now, it is left alone.
 extends_documentation_fragment:
+  - tagadodo.deploy._deploy.CLUSTER
   - tagadodo.deploy._deploy.STATE
 attributes:
   check_mode:
@@ -48,7 +49,9 @@ released:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import Lock
+from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import ClusterError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platforms import CLUSTER, platform_of
 
 
 def main() -> None:
@@ -56,13 +59,14 @@ def main() -> None:
         argument_spec={
             "state_dir": {"type": "path", "required": True},
             "token": {"type": "str", "required": True, "no_log": False},
+            **CLUSTER,
         },
         supports_check_mode=True,
     )
     params = module.params
     try:
-        released = not module.check_mode and Lock(params["state_dir"]).release(params["token"])
-    except OSError as error:
+        released = not module.check_mode and platform_of(params).lock.release(params["token"])
+    except (ClusterError, EngineError, OSError) as error:
         module.fail_json(msg=f"the lock cannot be let go of: {error}", exception=error)
     module.exit_json(changed=False, released=released)
 

@@ -31,6 +31,7 @@ attributes:
     description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
     details: Looking changes nothing but the module's own notes.
 extends_documentation_fragment:
+  - tagadodo.deploy._deploy.CLUSTER
   - tagadodo.deploy._deploy.STATE
   - tagadodo.deploy._deploy.LOCK
 options:
@@ -283,20 +284,24 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import ClusterError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._control import read_control
-from ansible_collections.tagadodo.deploy.plugins.module_utils._gate_file import (
-    GateError,
-    GateFile,
+from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import (
+    EngineError,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._gate_file import GateError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._http_probe import (
     load_authorities,
     read_secrets,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError, at_work
+from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._observe import Order, observe
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platform import Platform, at_work
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platforms import CLUSTER, platform_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._questions import (
     Questions,
     Watched,
+    inspecting,
     raw_targets,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS
@@ -347,7 +352,9 @@ def watched_services(module: AnsibleModule) -> t.List[Watched]:
     return services
 
 
-def look(module: AnsibleModule, services: t.Sequence[Watched]) -> t.Dict[str, t.Any]:
+def look(
+    module: AnsibleModule, platform: Platform, services: t.Sequence[Watched]
+) -> t.Dict[str, t.Any]:
     """Look once."""
     params = module.params
     began = time.monotonic()
@@ -358,9 +365,13 @@ def look(module: AnsibleModule, services: t.Sequence[Watched]) -> t.Dict[str, t.
         record=params["record"] and not module.check_mode,
         since=params["since"],
     )
-    gate = GateFile(params["state_dir"], params["release"])
-    seen = observe(gate, services, order, lambda asked: Questions(asked, params["budget"]))
-    control = read_control(params["state_dir"], params["release"])
+
+    def ask(asked: t.Sequence[Watched]) -> Questions:
+        return Questions(asked, params["budget"], platform.ask, inspecting(platform.looking))
+
+    gate = platform.gates.of(params["release"])
+    seen = observe(gate, services, order, ask, requests=platform.requests())
+    control = read_control(platform.documents, params["release"])
     return {
         **seen,
         "control": control.as_data() if control else None,
@@ -380,14 +391,16 @@ def main() -> None:
             "since": {"type": "int", "default": 0},
             "budget": {"type": "float", "default": 4},
             "lock": {"type": "str", "default": "", "no_log": False},
+            **CLUSTER,
             "services": {"type": "list", "elements": "dict", "required": True, "options": SERVICE},
         },
         supports_check_mode=True,
     )
     try:
-        with at_work(module.params["state_dir"], module.params["lock"]):
-            seen = look(module, watched_services(module))
-    except (GateError, LockError, TargetError, OSError) as error:
+        platform = platform_of(module.params)
+        with at_work(platform, module.params["lock"]):
+            seen = look(module, platform, watched_services(module))
+    except (ClusterError, EngineError, GateError, LockError, TargetError, OSError) as error:
         module.fail_json(msg=str(error), exception=error)
     module.exit_json(changed=False, **seen)
 

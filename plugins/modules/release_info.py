@@ -13,6 +13,7 @@ description:
   - Reads in one call what a release is planned from. The containers of both slots, the traffic share of
     each service, the ledger, the digests that tags name, and the fingerprint the wanted settings would have.
 extends_documentation_fragment:
+  - tagadodo.deploy._deploy.CLUSTER
   - tagadodo.deploy._deploy.ENGINE
   - tagadodo.deploy._deploy.STATE
   - tagadodo.deploy._deploy.REPORT
@@ -106,16 +107,18 @@ images:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import ClusterError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import LedgerError
-from ansible_collections.tagadodo.deploy.plugins.module_utils._report import REPORT, read_host
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platforms import CLUSTER, platform_of
+from ansible_collections.tagadodo.deploy.plugins.module_utils._report import REPORT
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=REPORT, supports_check_mode=True)
+    module = AnsibleModule(argument_spec={**REPORT, **CLUSTER}, supports_check_mode=True)
     try:
-        module.exit_json(changed=False, **read_host(module.params))
-    except (EngineError, LedgerError) as error:
+        module.exit_json(changed=False, **platform_of(module.params).report(module.params))
+    except (ClusterError, EngineError, LedgerError) as error:
         # No exception: its text would be returned as it is, and secrets were given.
         module.fail_json(msg=str(error), exception=None)
 

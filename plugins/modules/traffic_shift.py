@@ -21,6 +21,7 @@ description:
   - A slot may have traffic on its first instances only, so that the others can be started, replaced or stopped
     meanwhile. Share and instances of a service change at the same instant.
 extends_documentation_fragment:
+  - tagadodo.deploy._deploy.CLUSTER
   - tagadodo.deploy._deploy.STATE
   - tagadodo.deploy._deploy.LOCK
   - tagadodo.deploy._deploy.RECORD
@@ -148,11 +149,16 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
+from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import ClusterError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._entry import RECORD, Entry, enter
-from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
-from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError, at_work
+from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import LockError
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platform import (
+    Platform,
+    at_work,
+    ledger_of,
+)
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platforms import CLUSTER, platform_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._proof import PROVE, NotProven, Proof
 from ansible_collections.tagadodo.deploy.plugins.module_utils._split import (
     Counts,
@@ -163,26 +169,18 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._split import (
     parse_shares,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._target import TargetError
-from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import (
-    Nginx,
-    Shifter,
-    TrafficDirectory,
-)
 
 
-def shift(module: AnsibleModule, proof: Proof) -> dict[str, t.Any]:
+def shift(module: AnsibleModule, platform: Platform, proof: Proof) -> dict[str, t.Any]:
     """Move the traffic and say what moved."""
     params, dry = module.params, module.check_mode
     wanted, first = _parsed(params), _parsed(params["before"] or {})
-    nginx = Nginx(params["control_url"])
-    directory = TrafficDirectory.of(params["state_dir"])
-    shifter = Shifter(directory, nginx, params["timeout"], time.monotonic, time.sleep)
-    before = shifter.shift(*first, dry)
-    proven = demand(module, proof, changed=before.changed)
-    start = time.monotonic()
-    written = record(module)
-    done = shifter.shift(*wanted, dry)
-    nginx.close()
+    with platform.shifting(params) as shifter:
+        before = shifter.shift(*first, dry)
+        proven = demand(module, proof, changed=before.changed)
+        start = time.monotonic()
+        written = record(module, platform)
+        done = shifter.shift(*wanted, dry)
     was = {**done.before, **before.before}
     return {
         "changed": was != {**before.after, **done.after} or bool(written),
@@ -207,11 +205,11 @@ def _parsed(raw: dict[str, t.Any]) -> tuple[t.Mapping[str, int], t.Mapping[str, 
     return parse_shares(raw.get("shares") or {}), parse_instances(raw.get("instances") or {})
 
 
-def record(module: AnsibleModule) -> list[str]:
+def record(module: AnsibleModule, platform: Platform) -> list[str]:
     """Write what is to be known before the shift, or warn."""
     entries = [Entry(**one) for one in module.params["record"]]
     try:
-        return enter(Ledger(Files(module.params["state_dir"])), entries, module.check_mode)
+        return enter(ledger_of(platform), entries, module.check_mode)
     except OSError as error:
         module.warn(f"the shift is not in the ledger: {error}")
         return []
@@ -241,19 +239,21 @@ def main() -> None:
             "timeout": {"type": "int", "default": 10},
             "record": RECORD,
             "lock": {"type": "str", "default": "", "no_log": False},
+            **CLUSTER,
         },
         required_one_of=[["shares", "instances"]],
         supports_check_mode=True,
     )
     try:
         params = module.params
-        first = Proof.given(params["prove_first"], params["watch"])
-        proof = Proof.given(params["prove"])
+        platform = platform_of(params)
+        first = Proof.given(platform, params["prove_first"], params["watch"])
+        proof = Proof.given(platform, params["prove"])
         module.no_log_values.update(first.secrets | proof.secrets)
         demand(module, first, changed=False)
-        with at_work(params["state_dir"], params["lock"]):
-            result = shift(module, proof)
-    except (EngineError, LockError, OSError, TargetError, TrafficError) as error:
+        with at_work(platform, params["lock"]):
+            result = shift(module, platform, proof)
+    except (ClusterError, EngineError, LockError, OSError, TargetError, TrafficError) as error:
         module.fail_json(msg=str(error), exception=error)
     module.exit_json(**result)
 

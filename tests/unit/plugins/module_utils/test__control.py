@@ -24,7 +24,11 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._control import (
     watched_release,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
-from ansible_collections.tagadodo.deploy.plugins.module_utils._gate_file import GateError, GateFile
+from ansible_collections.tagadodo.deploy.plugins.module_utils._gate_file import (
+    GateError,
+    GateFile,
+    GateFiles,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
 
 FORMER, RELEASE = "20261121-120000-1.0.0", "20261122-231530-1.1.0"
@@ -58,22 +62,22 @@ def test_only_what_is_new_is_written(
     tmp_path: Path, before: t.Sequence[Control], asked: Control, new: bool
 ) -> None:
     for one in before:
-        ask_for(tmp_path, one, write=True)
-    known = read_control(tmp_path, RELEASE)
+        ask_for(Files(tmp_path), one, write=True)
+    known = read_control(Files(tmp_path), RELEASE)
 
-    assert ask_for(tmp_path, asked, write=False) == (known, asked if new else known)
-    assert read_control(tmp_path, RELEASE) == known
-    assert ask_for(tmp_path, asked, write=True) == (known, asked if new else known)
-    assert read_control(tmp_path, RELEASE) == (asked if new else known)
-    assert ask_for(tmp_path, asked, write=True)[0] == read_control(tmp_path, RELEASE)
+    assert ask_for(Files(tmp_path), asked, write=False) == (known, asked if new else known)
+    assert read_control(Files(tmp_path), RELEASE) == known
+    assert ask_for(Files(tmp_path), asked, write=True) == (known, asked if new else known)
+    assert read_control(Files(tmp_path), RELEASE) == (asked if new else known)
+    assert ask_for(Files(tmp_path), asked, write=True)[0] == read_control(Files(tmp_path), RELEASE)
 
 
 @pytest.mark.parametrize("action", [one for one in ACTIONS if one != ABORT])
 def test_nothing_comes_after_abort(tmp_path: Path, action: str) -> None:
-    ask_for(tmp_path, wanted(ABORT), write=True)
+    ask_for(Files(tmp_path), wanted(ABORT), write=True)
     with pytest.raises(GateError, match="told to abort by dora, and that is final"):
-        ask_for(tmp_path, wanted(action), write=True)
-    assert read_control(tmp_path, RELEASE) == wanted(ABORT)
+        ask_for(Files(tmp_path), wanted(action), write=True)
+    assert read_control(Files(tmp_path), RELEASE) == wanted(ABORT)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"action": "pause"}', '"pause"'])
@@ -82,7 +86,7 @@ def test_a_damaged_file_is_told(tmp_path: Path, text: str) -> None:
     path.parent.mkdir()
     path.write_text(text)
     with pytest.raises(GateError, match="cannot be understood .* remove it"):
-        read_control(tmp_path, RELEASE)
+        read_control(Files(tmp_path), RELEASE)
 
 
 def looked_at(state_dir: Path, release: str, seconds_ago: float, now: float) -> None:
@@ -96,24 +100,30 @@ def test_the_release_that_is_watched_is_the_one_looked_at_last(tmp_path: Path) -
     looked_at(tmp_path, "20270101-000000-9.9.9", 500, now)
     looked_at(tmp_path, RELEASE, 3, now)
     looked_at(tmp_path, FORMER, 40, now)
-    assert watched_release(tmp_path, "", 60, now).release == RELEASE
-    assert watched_release(tmp_path, FORMER, 60, now).release == FORMER
+    assert (
+        watched_release(GateFiles(tmp_path), Ledger(Files(tmp_path)), "", 60, now).release
+        == RELEASE
+    )
+    assert (
+        watched_release(GateFiles(tmp_path), Ledger(Files(tmp_path)), FORMER, 60, now).release
+        == FORMER
+    )
 
 
 def test_nothing_is_watched(tmp_path: Path) -> None:
     now = 1795401442.0
     with pytest.raises(GateError, match=r"^no release is being watched here \(.*/gate has no look"):
-        watched_release(tmp_path, "", 60, now)
+        watched_release(GateFiles(tmp_path), Ledger(Files(tmp_path)), "", 60, now)
     looked_at(tmp_path, RELEASE, 61, now)
     with pytest.raises(
         GateError,
         match=rf"^no release is being watched here \(the last look at {RELEASE} is 61 s old\)",
     ):
-        watched_release(tmp_path, "", 60, now)
+        watched_release(GateFiles(tmp_path), Ledger(Files(tmp_path)), "", 60, now)
     with pytest.raises(GateError, match=f"^release {FORMER} is not being watched here"):
-        watched_release(tmp_path, FORMER, 60, now)
+        watched_release(GateFiles(tmp_path), Ledger(Files(tmp_path)), FORMER, 60, now)
     with pytest.raises(GateError, match="is no name of a release"):
-        watched_release(tmp_path, "*", 60, now)
+        watched_release(GateFiles(tmp_path), Ledger(Files(tmp_path)), "*", 60, now)
 
 
 def test_a_release_that_has_ended_can_be_told_nothing(tmp_path: Path) -> None:
@@ -121,7 +131,10 @@ def test_a_release_that_has_ended_can_be_told_nothing(tmp_path: Path) -> None:
     GateFile(tmp_path, "r1").path.write_text("{}\n")
     ledger = Ledger(Files(tmp_path))
     ledger.update("backend", "r1", {"outcome": "running"}, write=True)
-    assert watched_release(tmp_path, "", 60, time.time()).release == "r1"
+    assert (
+        watched_release(GateFiles(tmp_path), Ledger(Files(tmp_path)), "", 60, time.time()).release
+        == "r1"
+    )
     ledger.update("backend", "r1", {"outcome": "succeeded"}, write=True)
     with pytest.raises(GateError, match="no release is being watched here .r1, the last one, has"):
-        watched_release(tmp_path, "", 60, time.time())
+        watched_release(GateFiles(tmp_path), Ledger(Files(tmp_path)), "", 60, time.time())

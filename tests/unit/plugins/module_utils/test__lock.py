@@ -14,12 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._docker_host import DockerHost
 from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import (
     Holder,
     Lock,
     LockError,
-    at_work,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._platform import at_work
 
 ADA = Holder("a", "ada@laptop", "a release of backend", seconds=60)
 BOB = Holder("b", "bob@ci", "a rollback", seconds=60)
@@ -153,5 +154,5 @@ def test_an_installation_that_was_removed_meanwhile_is_not_made_again(
 
 
 def test_a_module_run_by_hand_needs_no_lock(tmp_path: pathlib.Path) -> None:
-    with at_work(tmp_path, ""):
+    with at_work(DockerHost(str(tmp_path)), ""):
         assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,122 @@
+# Copyright (c) 2026, Taga Dodo deploy contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# This module util is PRIVATE to the collection.
+"""What image tags name, asked of their registries where no engine is there to ask.
+
+Credentials are those of ``docker login`` (``~/.docker/config.json``, helpers included), read by the Docker SDK.
+
+Source: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import in_parallel
+
+TIMEOUT = 20  # seconds an answer may take
+# The index of an image of several architectures comes first, as engines ask.
+ACCEPT = (
+    "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json,"
+    " application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
+)
+_LOCAL = re.compile(r"(localhost|127(\.\d+){3})(:\d+)?")
+_HUB = "registry-1.docker.io"
+
+
+class _Refused(Exception):
+    """A registry does not say; one line."""
+
+
+def resolve_tags(tags: t.Sequence[str]) -> t.Dict[str, t.Dict[str, str]]:
+    """What each ``repository:tag`` names.
+
+    Returns:
+        ``{tag: {"digest": "sha256:…", "source": "registry"}}`` or ``{tag: {"error": …}}``.
+    """
+    return dict(zip(tags, in_parallel(_resolve, tags)))
+
+
+def _resolve(tag: str) -> t.Dict[str, str]:
+    import requests
+
+    try:
+        return {"digest": _digest(tag), "source": "registry"}
+    except _Refused as error:
+        return {"error": str(error)}
+    except (requests.RequestException, OSError) as error:
+        return {"error": re.sub(r"\s+", " ", str(error))}
+
+
+def _digest(tag: str) -> str:
+    """
+    Raises:
+        _Refused: the registry does not know it, or does not let us ask.
+        requests.RequestException: it does not answer.
+    """
+    import requests
+
+    host, repository, reference = parted(tag)
+    # As engines do: one on this machine need not have a certificate.
+    schemes = ("https", "http") if _LOCAL.fullmatch(host) else ("https",)
+    url = f"{{}}://{_HUB if host == 'docker.io' else host}/v2/{repository}/manifests/{reference}"
+    with requests.Session() as session:
+        session.headers["Accept"] = ACCEPT
+        answer = _head(session, [url.format(scheme) for scheme in schemes])
+        if answer.status_code == 401:
+            _log_in(session, answer.headers.get("WWW-Authenticate", ""), host)
+            answer = session.head(answer.url, timeout=TIMEOUT)
+    digest = str(answer.headers.get("Docker-Content-Digest", ""))
+    if answer.status_code != 200 or not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+        raise _Refused(f"{host} answers {answer.status_code} for {repository}:{reference}")
+    return digest
+
+
+def _head(session: t.Any, urls: t.Sequence[str]) -> t.Any:
+    import requests
+
+    try:
+        return session.head(urls[0], timeout=TIMEOUT)
+    except requests.ConnectionError:
+        if len(urls) == 1:
+            raise
+        return session.head(urls[1], timeout=TIMEOUT)
+
+
+def _log_in(session: t.Any, challenge: str, host: str) -> None:
+    """Answer a challenge (RFC 7235) for the requests that follow."""
+    user, password = _credentials(host)
+    scheme, _space, rest = challenge.partition(" ")
+    asked = dict(re.findall(r'(\w+)="([^"]*)"', rest))
+    if scheme.lower() != "bearer":
+        session.auth = (user, password)
+        return
+    realm = asked.pop("realm", "")
+    given = {"auth": (user, password)} if user else {}
+    answer = session.get(realm, params=asked, timeout=TIMEOUT, **given)
+    token = answer.json() if answer.ok else {}
+    if not (token.get("token") or token.get("access_token")):
+        raise _Refused(f"{host} gives no token ({answer.status_code}); docker login {host} first")
+    session.headers["Authorization"] = f"Bearer {token.get('token') or token['access_token']}"
+
+
+def _credentials(host: str) -> t.Tuple[str, str]:
+    import docker.auth
+
+    known = docker.auth.load_config().resolve_authconfig(host) or {}
+    return str(known.get("username") or ""), str(known.get("password") or "")
+
+
+def parted(tag: str) -> t.Tuple[str, str, str]:
+    """Registry, repository and tag of ``registry/repository:tag``; the registry is Docker Hub's where none is named."""
+    name, _colon, reference = tag.rpartition(":")
+    first, slash, rest = name.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        host, repository = first, rest
+    else:
+        host, repository = "docker.io", name
+    if host == "docker.io" and "/" not in repository:
+        repository = f"library/{repository}"
+    return host, repository, reference
