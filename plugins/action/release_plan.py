@@ -88,6 +88,7 @@ ARGUMENTS = {
             "registry": {"type": "str", "required": True},
             "subnet": {"type": "str", "required": True},
             "places": {"type": "dict", "default": {}},
+            "kubernetes": {"type": "bool", "default": False},
         },
     },
     "endpoint": {
@@ -99,6 +100,7 @@ ARGUMENTS = {
             "ca_file": {"type": "str", "default": ""},
             "token_file": {"type": "str", "default": ""},
             "log_dir": {"type": "str", "default": ""},
+            "project": {"type": "str", "default": ""},
         },
     },
 }

@@ -137,7 +137,9 @@ def _asked(
 ) -> dict[str, t.Any]:
     """What every host is asked about them before a release is planned."""
     places = {name: Place.parse(place) for name, place in args["places"].items()}
-    installation = Installation(registry=args["registry"], places=places)
+    installation = Installation(
+        registry=args["registry"], places=places, kubernetes=args["platform"] == "kubernetes"
+    )
     return {
         "runtimes": {service.name: service.runtime(installation) for service in described},
         "tags": [

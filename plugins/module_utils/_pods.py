@@ -26,6 +26,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SL
 from ansible_collections.tagadodo.deploy.plugins.module_utils._target import Answer, Request
 from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import (
     DOMAIN,
+    PORT,
     selector,
     slot_name,
 )
@@ -111,23 +112,25 @@ class Pods:
         """Nothing is open."""
 
     def ask(self, request: Request) -> Answer:
-        """Send a request to the instance that it names, else to the address that it names."""
-        if not request.container:
+        """Send a request to the instance or Service that it names, else to the address that it names."""
+        if not (request.container or request.service):
             return ask_directly(request)
         try:
+            if request.service:
+                return self._proxied(request, "Service", f"{request.service}:{PORT}")
             pod = self._named(request.container)
             if pod is None:
                 return Answer(error="has no pod yet")
             if not pod["status"].get("podIP"):
                 return Answer(error=_waiting(pod))
-            return self._proxied(request, pod)
+            return self._proxied(request, "Pod", f"{pod['metadata']['name']}:{_port(pod)}")
         except KubeError as error:
             return Answer(error=str(error))
 
-    def _proxied(self, request: Request, pod: Manifest) -> Answer:
+    def _proxied(self, request: Request, kind: str, name: str) -> Answer:
         parts = urllib.parse.urlsplit(request.url)
-        name = f"{parts.scheme}:{pod['metadata']['name']}:{_port(pod)}"
-        path = self._api.path("v1", "Pod", name, "proxy", parts.path.lstrip("/"))
+        named = f"{parts.scheme}:{name}"
+        path = self._api.path("v1", kind, named, "proxy", parts.path.lstrip("/"))
         headers = {k: v for k, v in request.headers.items() if k.lower() not in _NOT_PROXIED}
         query = urllib.parse.parse_qsl(parts.query)
         reply = self._api.ask(request.method, path, query, timeout=request.timeout, headers=headers)

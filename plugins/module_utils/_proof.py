@@ -63,6 +63,7 @@ TARGET: Spec = {
     "ca_file": {"type": "path"},
     "validate_certs": {"type": "bool", "default": True},
     "container": {"type": "str"},
+    "service": {"type": "str"},
     "startup_probe": PROBE,
     "ready_probe": PROBE,
     "live_probe": PROBE,

@@ -34,6 +34,20 @@ BLOCKS = 399
 FIRST_PORT = 20000
 FIRST_FIXED = 512  # offset in the subnet: below are the gateway and dynamic addresses
 
+# What shapes the pods of a slot: what shapes containers, and what only a cluster asks.
+POD_SETTINGS = (
+    "port",
+    "env",
+    "resources",
+    "security",
+    "stop_timeout",
+    "health",
+    "min_ready",
+    "drain",
+    "hostnames",
+    "kubernetes",
+)
+
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _HOSTNAME = re.compile(
@@ -91,12 +105,14 @@ class Installation:
 
     Attributes:
         places: by service; one that is not named runs beside every proxy.
+        kubernetes: whether its one host is a cluster.
     """
 
     project: str = "tagadodo"
     registry: str = "docker.io"
     subnet: str = "10.213.0.0/16"
     places: t.Mapping[str, Place] = field(default_factory=dict)
+    kubernetes: bool = False
 
     def address(self, offset: int) -> str:
         """The ``offset``-th address of the subnet."""
@@ -135,7 +151,9 @@ class Service:
         return shown
 
     def runtime(self, installation: Installation) -> t.Dict[str, t.Any]:
-        """What shapes its containers, whether their ports are published included."""
+        """What shapes its containers, whether their ports are published included; on a cluster, its pods."""
+        if installation.kubernetes:
+            return {key: self.settings.get(key) for key in POD_SETTINGS}
         published = bool(installation.place(self.name).addresses)
         return {**runtime_of(self.settings), **({"published": True} if published else {})}
 

@@ -49,7 +49,8 @@ PROBES = ("startup_probe", "ready_probe", "live_probe")
 class Endpoint:
     """Where a proxy host reaches its own nginx, how it proves to be us, and where nginx logs.
 
-    ``token_file`` holds the secret that lets a request choose its slot.
+    ``token_file`` holds the secret that lets a request choose its slot. On a cluster its Services are asked, which
+    ``project`` names the installation of.
     """
 
     address: str
@@ -57,6 +58,7 @@ class Endpoint:
     ca_file: str = ""
     token_file: str = ""
     log_dir: str = ""
+    project: str = ""
 
 
 def _release_of(plan: ServicePlan) -> str:
@@ -113,12 +115,17 @@ def _instance_targets(
 
 
 def proxy_target(plan: ServicePlan, endpoint: Endpoint, slot: str = "") -> Data:
-    """The service through nginx and TLS: as users reach it, or forced to ``slot``.
+    """The service through nginx and TLS: as users reach it, or forced to ``slot``. On a cluster by its Service.
 
     Its instances have started by then, so it is asked for readiness alone.
     """
     service = plan.service
     paths = _paths(plan)
+    asked = {key: paths[key] for key in ("ready", "full", "identity", "ready_probe")}
+    if endpoint.project:
+        name = "-".join(part for part in (endpoint.project, service.name, slot) if part)
+        url = f"http://{name}:{service.settings['port']}"
+        return {"name": f"{service.name} through its Service", "url": url, "service": name, **asked}
     hostname = service.hostnames[0]
     forced: Data = {}
     if slot:
@@ -132,7 +139,7 @@ def proxy_target(plan: ServicePlan, endpoint: Endpoint, slot: str = "") -> Data:
         "address": f"{endpoint.address}:{endpoint.https_port}",
         "ca_file": endpoint.ca_file,
         **forced,
-        **{key: paths[key] for key in ("ready", "full", "identity", "ready_probe")},
+        **asked,
     }
 
 
@@ -545,7 +552,9 @@ def steps(
                 "release": p.release,
                 "old_version_runs": p.before is not None,
                 "commands": _commands(p.service.settings),
-                "runtime": runtime_of(p.service.settings),
+                "runtime": p.service.runtime(installation)
+                if installation.kubernetes
+                else runtime_of(p.service.settings),
             }
             for p in migrating
         ],

@@ -170,7 +170,7 @@ PACES = {
 @dataclass(frozen=True)
 class Request:
     """One request to a target. ``connect`` is where, when that is not the URL's own host; ``container`` is the
-    instance that is asked, where it is one: a cluster leads to it by its name."""
+    instance that is asked, and ``service`` the Service, where it is one: a cluster leads to it by its name."""
 
     url: str
     timeout: float
@@ -180,6 +180,7 @@ class Request:
     ca_file: str = ""
     validate_certs: bool = True
     container: str = ""
+    service: str = ""
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,7 @@ class Target:
     ca_file: str = ""
     validate_certs: bool = True
     container: str = ""
+    service: str = ""
 
     @classmethod
     def parse(cls, raw: t.Mapping[str, t.Any], secrets: t.Mapping[str, str]) -> Target:
@@ -228,6 +230,7 @@ class Target:
                 ca_file=raw.get("ca_file") or "",
                 validate_certs=raw.get("validate_certs", True),
                 container=raw.get("container") or "",
+                service=raw.get("service") or "",
             )
         except TargetError as error:
             raise TargetError(f"targets.{raw['name']}.{error}") from None
@@ -259,6 +262,7 @@ class Target:
             ca_file=self.ca_file,
             validate_certs=self.validate_certs,
             container=self.container,
+            service=self.service,
         )
 
 

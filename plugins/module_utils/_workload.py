@@ -12,25 +12,17 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import LONGEST, Cluster
-from ansible_collections.tagadodo.deploy.plugins.module_utils._service import Installation, Service
+from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
+    POD_SETTINGS,
+    Installation,
+    Service,
+)
 
 Manifest = t.Dict[str, t.Any]
 
 DOMAIN = "deploy.tagadodo.com/"
 MANAGER = "tagadodo.deploy"
 PORT = "http"  # name of the one port of a pod
-# What shapes pods, of the settings of a service: what shapes containers, and what only a cluster asks.
-POD_SETTINGS = (
-    "port",
-    "env",
-    "resources",
-    "security",
-    "stop_timeout",
-    "health",
-    "min_ready",
-    "kubernetes",
-)
-
 _VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 
 

@@ -102,11 +102,11 @@ options:
   installation:
     description: >-
       Names and network of the installation (C(project), C(registry), C(subnet)), and where services run (C(places), as
-      P(tagadodo.deploy.service_places#filter) says).
+      P(tagadodo.deploy.service_places#filter) says); whether its one host is a cluster (C(kubernetes)).
     type: dict
     required: true
   endpoint:
-    description: Where a proxy reaches its own nginx, and where that logs (C(address), C(https_port), C(ca_file), C(token_file), C(log_dir)).
+    description: Where a proxy reaches its own nginx, and where that logs (C(address), C(https_port), C(ca_file), C(token_file), C(log_dir)). On a cluster its C(project), whose Services are asked.
     type: dict
     required: true
 author:

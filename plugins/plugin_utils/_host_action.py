@@ -22,6 +22,7 @@ import tarfile
 import typing as t
 
 import ansible.module_utils
+from ansible.errors import AnsibleActionFail
 from ansible.executor.module_common import _BuiltModule
 from ansible.module_utils.common.json import Direction, get_module_encoder
 from ansible.plugins.action import ActionBase
@@ -35,6 +36,21 @@ PROFILE = "legacy"  # how Ansible writes arguments and results of modules
 PLUGINS = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = "ansible_collections/tagadodo/deploy/plugins"
 FOLDERS = ("module_utils", "modules")
+KUBERNETES = "kubernetes"
+# Modules that work on a cluster as on a host.
+ON_CLUSTERS = {
+    "health_check",
+    "instances",
+    "ledger_info",
+    "migration",
+    "release",
+    "release_begin",
+    "release_control",
+    "release_end",
+    "release_evidence",
+    "release_info",
+    "traffic_shift",
+}
 # What no module of ours imports, and is much.
 LEFT_OUT = {"facts", "powershell", "csharp"}
 
@@ -50,6 +66,7 @@ class HostAction(ActionBase):
     _as_any_other = False  # whether modules are sent as Ansible sends them
 
     def _execute_module(self, *args: t.Any, **kwargs: t.Any) -> Data:
+        kwargs = self._for_platform(kwargs)
         answer: Data = super()._execute_module(*args, **kwargs)
         if _launcher.MISSING in answer:
             self._archive = _archive()
@@ -60,6 +77,27 @@ class HostAction(ActionBase):
             self._as_any_other = True
             answer = super()._execute_module(*args, **kwargs)
         return answer
+
+    def _for_platform(self, call: Data) -> Data:
+        """A call with the cluster that it is for, where a host of the inventory stands for one.
+
+        Raises:
+            AnsibleActionFail: the module is for hosts alone.
+        """
+        variables = call.get("task_vars") or {}
+        platform = self._templar.template(variables.get("deploy_platform") or "docker")
+        name = str(call.get("module_name") or self._task.action)
+        if platform != KUBERNETES or not name.startswith(OURS) or self._task.delegate_to:
+            return call
+        if name[len(OURS) :] not in ON_CLUSTERS:
+            host = variables["inventory_hostname"]
+            raise AnsibleActionFail(
+                f"{name[len(OURS) :]} works on hosts with an engine, and {host} is a cluster (deploy_platform)"
+            )
+        described = self._templar.template(variables.get("deploy_kubernetes") or {})
+        project = self._templar.template(variables["deploy_project"])
+        arguments = {**(call.get("module_args") or self._task.args)}
+        return {**call, "module_args": {**arguments, "cluster": {**described, "project": project}}}
 
     def _configure_module(
         self, module_name: str, module_args: Data, task_vars: Data

@@ -22,6 +22,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import become_loader, connection_loader
 
 PER_THREAD = "AnsibleAccessContext"
+OF_PLATFORM = ("deploy_platform", "deploy_kubernetes")  # of the inventory alone
 AT_ONCE = 16  # hosts asked at the same time
 
 Answer = t.Dict[str, t.Any]
@@ -131,7 +132,9 @@ class _RemoteHost:
             connection.set_become_plugin(become)
         # No other is read: one may need what only a play of that host has, such as a role's defaults.
         names = [name for name in known if name.startswith(("ansible_", "inventory_"))]
+        names += [name for name in OF_PLATFORM if name in known]
         variables = {name: known[name] for name in names}
+        variables["deploy_project"] = self._variables.get("deploy_project", "")
         action = type(self._action)(
             task,
             connection,
