@@ -28,6 +28,8 @@ Manifest = dict[str, t.Any]
 Key = tuple[str, str]  # plural, name
 # Of a pod and a path: the status and the document that its process answers with.
 Application = t.Callable[[Manifest, str], tuple[int, t.Any]]
+# Of a Job: the exit code and the log of its command.
+Command = t.Callable[[Manifest], tuple[int, str]]
 
 NAMESPACE = "tagadodo"
 DOMAIN = "deploy.tagadodo.com/"
@@ -38,12 +40,18 @@ def says_its_version(pod: Manifest, path: str) -> tuple[int, t.Any]:
     return 200, {"status": "ok", "version": pod["metadata"]["annotations"][f"{DOMAIN}version"]}
 
 
+def does_nothing(_job: Manifest) -> tuple[int, str]:
+    return 0, ""
+
+
 @dataclass
 class StandIn:
     """One namespace of a cluster.
 
     Attributes:
         application: what pods answer.
+        command: what Jobs come to.
+        written: objects that were written, as they were then.
         requests: methods and paths that were asked, in their order.
         refused: paths that are answered with a status: of a cluster that is not well.
         gateway: what the gateway says of routes otherwise than that it has taken them.
@@ -51,6 +59,8 @@ class StandIn:
     """
 
     application: Application = says_its_version
+    command: Command = does_nothing
+    written: list[Manifest] = field(default_factory=list)
     objects: dict[Key, Manifest] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     refused: dict[str, int] = field(default_factory=dict)
@@ -145,6 +155,7 @@ class StandIn:
         after["metadata"]["generation"] = known.get("generation", 0) + int(changed)
         if not dry:
             self.objects[plural, name] = after
+            self.written.append(copy.deepcopy(after))
             self.settle()
         return 200, after
 
@@ -195,6 +206,28 @@ class StandIn:
             seen = {"type": "Accepted", "status": "True", **self.gateway}
             seen.setdefault("observedGeneration", route["metadata"]["generation"])
             route["status"] = {"parents": [{"conditions": [seen]}]}
+
+    def _ended(self, job: Manifest) -> Manifest:
+        """The pod of a Job whose command has ended."""
+        code, log = self.command(job)
+        ended = "Failed" if code else "Complete"
+        job["status"] = {"conditions": [{"type": ended, "status": "True"}]}
+        template, name = job["spec"]["template"], job["metadata"]["name"]
+        labels = {**template["metadata"]["labels"], "job-name": name}
+        terminated = {"exitCode": code, "reason": "Error" if code else "Completed"}
+        return {
+            "metadata": {
+                "name": name,
+                "labels": labels,
+                "creationTimestamp": _new("creationTimestamp", 0),
+            },
+            "spec": template["spec"],
+            "log": log,
+            "status": {
+                "phase": "Failed" if code else "Succeeded",
+                "containerStatuses": [{"name": "job", "state": {"terminated": terminated}}],
+            },
+        }
 
     def _pod_of(self, deployment: Manifest, number: int) -> tuple[str, Manifest]:
         """The ``number``-th pod of a template; another template has other names."""
