@@ -17,7 +17,7 @@ from ansible_collections.tagadodo.deploy.plugins.plugin_utils._playbooks import 
 FOR_EXAMPLE = {"version": "1.2.0", "service": "backend", "snapshot": "latest"}
 NAMES = variable_names()
 OTHERS = ("services",)  # near one of them, and known
-NEAR = 0.85  # two letters that changed places are near
+NEAR = 0.85  # one letter too many or too few, even in a short name
 
 
 class CommandLineError(Exception):
@@ -56,7 +56,9 @@ def _meant(name: str) -> str:
     """The variable of ours whose name was misspelt; empty when none was."""
     if name in NAMES or name in OTHERS:
         return ""
-    near = difflib.get_close_matches(name.lower(), NAMES, n=1, cutoff=NEAR)
+    typed = name.lower()
+    moved = [known for known in NAMES if sorted(known) == sorted(typed)]
+    near = moved or difflib.get_close_matches(typed, NAMES, n=1, cutoff=NEAR)
     return near[0] if near else ""
 
 

@@ -31,21 +31,3 @@ fetch_compose() {
         mv "$1/package/usr/libexec/docker/cli-plugins/docker-compose" "$1/" &&
         rm -rf "$1/package" "$1"/*.deb
 }
-
-# download_package FOLDER PACKAGE SUITE COMPONENTS: one of another suite than this machine's, with apt's
-# lists in that folder. A mirror may be a frozen copy: the signature is checked, the age is not.
-download_package() {
-    local folder=$1 mirror options
-    mirror=$(apt_mirror)
-    mkdir -p "$folder/apt/lists/partial" "$folder/apt/archives/partial"
-    echo "deb [signed-by=/usr/share/keyrings/$OS_ID-archive-keyring.gpg] $mirror $3 $4" >"$folder/apt/sources.list"
-    options=(
-        --option "Dir::Etc::sourcelist=$folder/apt/sources.list" --option Dir::Etc::sourceparts=-
-        --option "Dir::State::lists=$folder/apt/lists" --option "Dir::Cache=$folder/apt"
-        --option Dir::State::status=/dev/null --option Acquire::Languages=none
-        --option Acquire::Check-Valid-Until=false --option APT::Sandbox::User=root
-    )
-    apt-get "${options[@]}" --quiet update &&
-        (cd "$folder" && apt-get "${options[@]}" --quiet download "$2") &&
-        rm -rf "$folder/apt"
-}

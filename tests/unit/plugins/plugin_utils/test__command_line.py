@@ -47,6 +47,8 @@ def check(*options: str, file: t.Mapping[str, object] | None = None) -> None:
         ("serivce=backend", "serivce: not known; did you mean service?"),
         ("version=1.1.0 servcie=backend", "servcie: not known; did you mean service?"),
         ("operater=me", "operater: not known; did you mean operator?"),
+        ("slto=green", "slto: not known; did you mean slot?"),
+        ("shrae=10", "shrae: not known; did you mean share?"),
         ("docker_upgrad=yes", "docker_upgrad: not known; did you mean docker_upgrade?"),
         ('{"verison": "1.1.0"}', "verison: not known; did you mean version?"),
         ("version=", EMPTY_VERSION),
