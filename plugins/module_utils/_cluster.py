@@ -215,16 +215,19 @@ def _counters(raw: object) -> t.Optional[Counters]:
 
 
 def _version(raw: object) -> t.Tuple[int, int]:
-    path = "deploy_kubernetes.version"
     # YAML has made 1.3 of a 1.30 without quotes.
     if not isinstance(raw, str):
-        raise ClusterError(f"{path}: {raw} is a number; put it in quotes")
+        raise ClusterError(f"deploy_kubernetes.version: {raw} is a number; put it in quotes")
     match = _VERSION.fullmatch(raw)
     if match is None:
-        raise ClusterError(f"{path}: {raw!r} is not a version such as '{DEFAULT_VERSION}'")
+        raise ClusterError(
+            f"deploy_kubernetes.version: {raw!r} is not a version such as '{DEFAULT_VERSION}'"
+        )
     version = (int(match.group(1)), int(match.group(2)))
     if version < OLDEST:
-        raise ClusterError(f"{path}: {raw} is too old; {OLDEST[0]}.{OLDEST[1]} is the oldest")
+        raise ClusterError(
+            f"deploy_kubernetes.version: {raw} is too old; {OLDEST[0]}.{OLDEST[1]} is the oldest"
+        )
     return version
 
 

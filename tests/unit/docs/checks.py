@@ -13,15 +13,22 @@ import typing as t
 
 import yaml
 from documents import document_problems
-from known import ROOT, file_paths, inventory_names, role_options, typed_names
+from known import (
+    ROOT,
+    file_paths,
+    inventory_names,
+    rendered_names,
+    role_options,
+    typed_names,
+)
 from messages import GAP, can_be_told, told
 from pages import Page, cell_codes, cell_text
 
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import service_options
 
 OPTIONS = {"-i", "-e", "--limit", "--tags", "--check", "--diff", "--ask-vault-pass"}
-# Files that readers write, or have.
-THEIRS = {"hosts.yml", "main.yml", "vault.yml", "docker-compose.yml"}
+# Files that readers write, or have; and those that render.yml writes for them.
+THEIRS = {"hosts.yml", "main.yml", "vault.yml", "docker-compose.yml", *rendered_names()}
 MINE = "inventories/mine"  # which First deploy makes
 LEAST = 6  # letters that a quoted message has; fewer could be said by anything
 

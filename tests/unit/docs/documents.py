@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+import kubernetes_validate
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from known import ROOT, Spec, groups, inventory_names, role_options
@@ -25,6 +26,8 @@ def document_problems(document: t.Any) -> t.Iterator[str]:
     """What is wrong with an inventory, settings of a service, or variables of an environment, whole or in part."""
     if not isinstance(document, dict):
         yield f"{document!r} is not a dictionary"
+    elif {"apiVersion", "kind"} <= document.keys():
+        yield from _manifest(document)
     elif "all" in document:
         yield from _inventory(document["all"])
     elif all(isinstance(one, dict) and "hosts" in one for one in document.values()):
@@ -35,6 +38,14 @@ def document_problems(document: t.Any) -> t.Iterator[str]:
         if "services" in document:
             yield from _services(document["services"])
         yield from _variables({k: v for k, v in document.items() if k != "services"})
+
+
+def _manifest(document: dict[str, t.Any]) -> t.Iterator[str]:
+    """By the newest API of Kubernetes that is known."""
+    try:
+        kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+    except kubernetes_validate.ValidationError as error:
+        yield f"{document['kind']}: {error.message}"
 
 
 def _least() -> dict[str, t.Any]:

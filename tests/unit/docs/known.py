@@ -12,7 +12,14 @@ import typing as t
 
 import yaml
 
+from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import Cluster
+from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
+    SLOTS,
+    Installation,
+)
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._command_line import NAMES
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._render import Rendering, rendered
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import parse_services
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
@@ -66,3 +73,17 @@ def file_paths() -> tuple[str, ...]:
     folders = ("playbooks", "inventories", "roles", "examples", ".github", "meta", "molecule")
     paths = [*ROOT.glob("*.yml"), *(p for f in folders for p in (ROOT / f).rglob("*.yml"))]
     return tuple(str(path.relative_to(ROOT)) for path in paths)
+
+
+@functools.lru_cache(maxsize=1)
+def rendered_names() -> set[str]:
+    """Files that render.yml writes for the services of ``inventories/dev``, without their directories."""
+    path = ROOT / "inventories/dev/group_vars/all/main.yml"
+    services = parse_services(yaml.safe_load(path.read_text())["services"])
+    cluster = Cluster.parse({"gateway": {"name": "public"}}, "tagadodo")
+    files = [
+        name
+        for slot in SLOTS
+        for name in rendered(Rendering(cluster, Installation(), slot), services, services)
+    ]
+    return {pathlib.Path(name).name for name in files}

@@ -61,6 +61,11 @@ MISTAKES: list[tuple[Check, str, str]] = [
         "```yaml\nservices: {backend: {instnaces: 2}}\n```\n",
         "services.backend.instnaces: not known; did you mean instances?",
     ),
+    (
+        blocks,
+        "```yaml\n{apiVersion: v1, kind: Service, spec: {port: 80}}\n```\n",
+        "Service: Additional properties are not allowed ('port' was unexpected)",
+    ),
     (blocks, "```yaml\nbake: 100000\n```\n", "services.one.bake: 100000 is not between"),
     (blocks, "```yaml\ndeploy_notices: {telex: {}}\n```\n", "telex"),
     (blocks, "```yaml\nall: {children: {web: {hosts: {}}}}\n```\n", "no group of this name"),
