@@ -49,7 +49,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         asked = folder / "asked.json"
         asked.write_text(json.dumps({"deploy_kubernetes": cluster, "services": services}))
         program = pathlib.Path(sys.executable).parent / "ansible-playbook"
-        command = [program, "render.yml", "-i", "inventories/prod", "-e", f"@{asked}"]
+        command = [str(program), "render.yml", "-i", "inventories/prod", "-e", f"@{asked}"]
         return subprocess.run(
             [*command, "-e", f"render_dir={directory}", *more],
             cwd=ROOT,
