@@ -14,8 +14,6 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-import yaml
-
 from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import Cluster, ClusterError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._manifest_pods import migration_job
 from ansible_collections.tagadodo.deploy.plugins.module_utils._manifest_routes import (
@@ -42,15 +40,19 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import (
     Workload,
     job_name,
 )
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._render_before import (
+    Files,
+    config_maps,
+    files_below,
+    mark,
+    settings_file,
+    share_before,
+    slot_file,
+)
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._render_words import readme
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._yaml_text import yaml_text
 
-Files = t.Dict[str, str]  # text by path below the directory
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-
-
-def mark(path: str) -> str:
-    """First line of what a render writes. A copy that somebody keeps elsewhere does not count as a render's."""
-    return f"Written as {path} by render.yml of tagadodo.deploy; the next render replaces it."
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,24 @@ class Rendering:
                     f"share: {100 - self.share} % would be left to {other} of {service.name}, which is not rendered;"
                     f" render what is live now with -e slot={other} first, or leave share out"
                 )
+            if self.share > 0 and self._comes_cold(service):
+                raise ClusterError(
+                    f"share: {self.slot} of {service.name} is another version or has other settings now, and would get"
+                    f" {self.share} % before its pods are there; render it with -e share=0 first"
+                )
+
+    def _comes_cold(self, service: Service) -> bool:
+        """Whether its pods are made anew, and requests go to the other slot until then."""
+        path, other = (
+            slot_file(service.name, self.slot),
+            slot_file(service.name, other_slot(self.slot)),
+        )
+        made = _slot_files(self, service, self.workload(service))[path]
+        return (
+            other in self.found
+            and self.found.get(path) != made
+            and share_before(self.found, service.name, self.slot) == 0
+        )
 
     def image(self, service: Service) -> str:
         repository = service.repository(self.installation)
@@ -120,10 +140,6 @@ class Rendering:
         return self.slot if self.share == 100 else other_slot(self.slot)
 
 
-def slot_file(service: str, slot: str) -> str:
-    return f"{service}/{slot}.yaml"
-
-
 def rendered(
     rendering: Rendering, chosen: t.Sequence[Service], described: t.Sequence[Service]
 ) -> Files:
@@ -134,24 +150,20 @@ def rendered(
         described: all there are. What earlier renders have left of those that are not chosen stays.
     """
     asked = {service.name: service for service in chosen}
-    shown = [one for one in described if one.name in asked or _was_rendered(rendering, one)]
+    shown = [
+        one
+        for one in described
+        if one.name in asked or f"{one.name}/kustomization.yaml" in rendering.found
+    ]
     files: Files = {}
     for service in shown:
         if service.name in asked:
             files.update(_service_files(rendering, asked[service.name]))
         else:
-            files.update(_files_below(rendering.found, f"{service.name}/"))
+            files.update(files_below(rendering.found, f"{service.name}/"))
     files.update(_kustomization("", [service.name for service in shown]))
-    files["README.md"] = _readme(rendering, shown)
+    files["README.md"] = readme(rendering.cluster, rendering.installation.project, shown)
     return files
-
-
-def _was_rendered(rendering: Rendering, service: Service) -> bool:
-    return f"{service.name}/kustomization.yaml" in rendering.found
-
-
-def _files_below(found: Files, folder: str) -> Files:
-    return {path: text for path, text in found.items() if path.startswith(folder)}
 
 
 def _service_files(rendering: Rendering, service: Service) -> Files:
@@ -189,7 +201,7 @@ def _slot_files(rendering: Rendering, service: Service, workload: Workload) -> F
         **_file(
             slot_file(service.name, rendering.slot), *slot_manifests(rendering.cluster, workload)
         ),
-        **(_file(_settings_file(service.name, workload.config_map), settings) if settings else {}),
+        **(_file(settings_file(service.name, workload.config_map), settings) if settings else {}),
     }
 
 
@@ -209,30 +221,14 @@ def _shared_files(rendering: Rendering, service: Service) -> Files:
     return files
 
 
-def _settings_file(service: str, name: str) -> str:
-    return f"{service}/env-{name.rpartition('-')[2]}.yaml"
-
-
 def _kept_of_other_slot(rendering: Rendering, service: Service) -> Files:
     """The other slot as it was rendered, with the settings that its pods are given."""
     path = slot_file(service.name, other_slot(rendering.slot))
     text = rendering.found.get(path)
     if text is None:
         return {}
-    paths = [path, *(_settings_file(service.name, name) for name in _config_maps(text))]
+    paths = [path, *(settings_file(service.name, name) for name in config_maps(text))]
     return {one: rendering.found[one] for one in paths if one in rendering.found}
-
-
-def _config_maps(text: str) -> t.List[str]:
-    """Names of the ConfigMaps that pods of these manifests are given."""
-    return [
-        source["configMapRef"]["name"]
-        for one in yaml.safe_load_all(text)
-        if one["kind"] == "Deployment"
-        for container in one["spec"]["template"]["spec"]["containers"]
-        for source in container.get("envFrom") or ()
-        if "configMapRef" in source
-    ]
 
 
 def _migration_file(rendering: Rendering, service: Service, workload: Workload) -> Files:
@@ -244,7 +240,7 @@ def _migration_file(rendering: Rendering, service: Service, workload: Workload) 
     limit = migrations["timeout"]
     job = migration_job(rendering.cluster, workload, name, migrations["up"], limit)
     path = f"{service.name}/migrations.yaml"
-    settings = _settings_file(service.name, workload.config_map) if workload.config_map else ""
+    settings = settings_file(service.name, workload.config_map) if workload.config_map else ""
     applied = "".join(f" -f {one}" for one in (settings, path) if one)
     namespace = f"--namespace {rendering.cluster.namespace}"
     told = [
@@ -255,39 +251,3 @@ def _migration_file(rendering: Rendering, service: Service, workload: Workload) 
         "It runs `up` and nothing else: no lease keeps two of them apart, and nobody notes what was applied.",
     ]
     return _file(path, job, told=told)
-
-
-def _readme(rendering: Rendering, services: t.Sequence[Service]) -> str:
-    """Which Secrets have to be there, and how it is all applied."""
-    namespace, project = rendering.cluster.namespace, rendering.installation.project
-    lines = [
-        f"<!-- {mark('README.md')} -->",
-        f"# Manifests of {project}",
-        "",
-        "```console",
-        "$ kubectl apply --server-side -k .",
-        "```",
-        "",
-        f"All of it is for the namespace `{namespace}`, which has to be there. So have these Secrets, whose values no file",
-        "here holds. Make them by your own means (External Secrets, Sealed Secrets), or by hand from a file with a line",
-        "`KEY=value` for each key. Pods read them when they start: after a change, restart them.",
-    ]
-    for service in services:
-        lines += _secret_lines(given_secret_name(project, service.name), namespace, service)
-    return "\n".join(lines) + "\n"
-
-
-def _secret_lines(name: str, namespace: str, service: Service) -> t.List[str]:
-    if not service.secrets:
-        return []
-    made = f"kubectl create secret generic {name} --namespace {namespace}"
-    return [
-        "",
-        f"## `{name}`",
-        "",
-        *(f"- `{key}`" for key in sorted(service.secrets)),
-        "",
-        "```console",
-        f"$ {made} --from-env-file={service.name}.env",
-        "```",
-    ]

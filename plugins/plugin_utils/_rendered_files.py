@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import ClusterError
 from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import write_whole
-from ansible_collections.tagadodo.deploy.plugins.plugin_utils._render import Files, mark
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._render_before import Files, mark
 
 MODE = 0o644  # they hold no secrets, and people put them into a repository
 ENDINGS = (".yaml", ".md")

@@ -66,7 +66,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def directory(run: Run, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A version that has 10 % of the traffic beside the one before."""
     made = tmp_path_factory.mktemp("rendered") / "manifests"
-    for asked in (["version=v1.0.0"], ["version=v1.1.0", "slot=green", "share=10"]):
+    green = ["version=v1.1.0", "slot=green"]
+    for asked in (["version=v1.0.0"], [*green, "share=0"], [*green, "share=10"]):
         done = run(made, *(word for one in asked for word in ("-e", one)))
         assert done.returncode == 0, done.stdout
     return made

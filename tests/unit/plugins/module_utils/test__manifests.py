@@ -55,8 +55,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import (
 
 SERVICES = k.services()
 EVERYTHING = SERVICES["everything"]
-NEWEST = tuple(int(part) for part in kubernetes_validate.latest_version().split(".")[:2])
-VERSIONS = [f"1.{minor}" for minor in range(29, NEWEST[1] + 1)]
+VERSIONS = [".".join(one.split(".")[:2]) for one in kubernetes_validate.utils.all_versions()]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -67,9 +66,8 @@ def schemas_are_read_once() -> t.Iterator[None]:
         yield
 
 
-def test_the_newest_version_is_one_of_those_that_are_tried() -> None:
-    assert NEWEST >= (1, 37)
-    assert len(VERSIONS) == NEWEST[1] - 28
+def test_versions_that_people_run_are_tried() -> None:
+    assert {f"1.{minor}" for minor in range(29, 38)} <= set(VERSIONS)
 
 
 @pytest.mark.parametrize("gateway", [True, False], ids=["gateway", "no gateway"])

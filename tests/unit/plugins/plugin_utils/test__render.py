@@ -17,12 +17,8 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._service import (
     Installation,
     Service,
 )
-from ansible_collections.tagadodo.deploy.plugins.plugin_utils._render import (
-    Files,
-    Rendering,
-    mark,
-    rendered,
-)
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._render import Rendering, rendered
+from ansible_collections.tagadodo.deploy.plugins.plugin_utils._render_before import Files, mark
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._rendered_files import (
     check_ours,
     differences,
@@ -152,17 +148,19 @@ def test_each_slot_keeps_its_settings_as_long_as_it_is_there(directory: Director
 
     directory.render("1.0.0", described("info"))
     first = settings_of(directory)
-    directory.render("1.1.0", described("debug"), slot="green")
+    for share in (0, 100):
+        directory.render("1.1.0", described("debug"), slot="green", share=share)
     assert len(settings_of(directory)) == 2
     assert first < settings_of(directory)
-    directory.render("1.2.0", described("debug"), slot="blue")
+    directory.render("1.2.0", described("debug"), slot="blue", share=0)
     assert len(settings_of(directory)) == 1
     assert not first & settings_of(directory)
 
 
 def test_a_slot_that_somebody_has_deleted_is_gone_from_all_else(directory: Directory) -> None:
     directory.render("1.0.0")
-    directory.render("1.1.0", slot="green")
+    for share in (0, 100):
+        directory.render("1.1.0", slot="green", share=share)
     (directory.path / "backend/blue.yaml").unlink()
     directory.render("1.1.0", slot="green")
     assert "blue.yaml" not in directory.read("backend/kustomization.yaml")[0]["resources"]
@@ -263,6 +261,30 @@ def test_what_cannot_be_is_told_and_nothing_written(
         directory.render("1.0.0", **asked)
     assert str(error.value) == told
     assert not directory.path.exists()
+
+
+@pytest.mark.parametrize("cluster", [GATEWAY, {}], ids=["gateway", "no gateway"])
+def test_no_request_goes_where_there_are_no_pods_yet(
+    directory: Directory, cluster: dict[str, t.Any]
+) -> None:
+    def render(version: str, slot: str, share: int) -> None:
+        directory.render(version, cluster=cluster, slot=slot, share=share)
+
+    render("1.0.0", "blue", 100)
+    render("1.0.1", "blue", 100)  # the Deployment replaces pods one by one
+    with pytest.raises(ClusterError) as error:
+        render("1.1.0", "green", 100)
+    assert str(error.value) == (
+        "share: green of backend is another version or has other settings now, and would get 100 % before its pods are"
+        " there; render it with -e share=0 first"
+    )
+    render("1.1.0", "green", 0)
+    with pytest.raises(ClusterError):
+        render("1.1.1", "green", 100)
+    render("1.1.0", "green", 100)
+    with pytest.raises(ClusterError):
+        render("1.2.0", "blue", 100)
+    render("1.0.1", "blue", 100)  # back to what still runs
 
 
 def test_without_a_gateway_the_service_is_the_switch(directory: Directory) -> None:
