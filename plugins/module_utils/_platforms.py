@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._docker_host import DockerHost
-from ansible_collections.tagadodo.deploy.plugins.module_utils._kubernetes import Kubernetes
 from ansible_collections.tagadodo.deploy.plugins.module_utils._platform import Platform
 
 # For modules that work on either; the documentation fragment CLUSTER describes it.
@@ -26,5 +25,8 @@ def platform_of(params: t.Mapping[str, t.Any]) -> Platform:
         EngineError: nothing says where it is.
     """
     if params.get("cluster"):
+        # Most modules work on hosts, and need not wait for what they do not use.
+        from ansible_collections.tagadodo.deploy.plugins.module_utils._kubernetes import Kubernetes
+
         return Kubernetes.of(params["cluster"])
     return DockerHost(params.get("state_dir") or "")
