@@ -13,7 +13,7 @@ MONITORING_IMAGES=(
 
 # recipe NAME: sets what is known about an image.
 #   RECIPE directory beside this file · BASE its base · OFFICIAL the image it stands in for, if any
-#   REGISTERED whether it goes to the registry · NEEDS images made before · SHOW_VERSION a command in it
+#   REGISTERED whether it goes to the registry · NEEDS images made before, the last of which it is made from · SHOW_VERSION a command in it
 recipe() {
     RECIPE=$ROOT/scripts/images/${1%%[:-]*} BASE=new OFFICIAL=$1 REGISTERED=yes NEEDS="" PROGRAM=""
     case $1 in
@@ -31,6 +31,7 @@ recipe() {
     testhost-docker) BASE=host OFFICIAL="" REGISTERED=no NEEDS=testhost SHOW_VERSION="dockerd --version | cut -d , -f 1" ;;
     testhost-13) BASE=host13 OFFICIAL="" REGISTERED=no SHOW_VERSION="systemctl --version | cut -d ' ' -f 1,2" ;;
     testhost-13-docker) BASE=host13 OFFICIAL="" REGISTERED=no NEEDS=testhost-13 SHOW_VERSION="dockerd --version | cut -d , -f 1" ;;
+    kubernetes) BASE=host OFFICIAL="" REGISTERED=no NEEDS="testhost testhost-docker" SHOW_VERSION="kubelet --version" ;;
     *) die "no image is called $1; read the head of scripts/images/build" ;;
     esac
 }
@@ -71,6 +72,7 @@ local_name() {
     testhost-docker) echo tagadodo/testhost:debian12-docker ;;
     testhost-13) echo tagadodo/testhost:debian13 ;;
     testhost-13-docker) echo tagadodo/testhost:debian13-docker ;;
+    kubernetes) echo tagadodo/testhost:kubernetes ;;
     *) echo "$REGISTRY/$1" ;;
     esac
 }
@@ -155,7 +157,7 @@ build_stand_in() {
     if [[ -f $context/wheels.txt ]]; then unpack_wheels "$context"; fi
     if [[ $1 == testhost*-docker ]]; then dockerfile=docker.Dockerfile; fi
     if [[ -n $NEEDS ]]; then
-        arguments=(--build-arg "HOST=$(local_name "$NEEDS")")
+        arguments=(--build-arg "HOST=$(local_name "${NEEDS##* }")")
     fi
     if [[ -n $PROGRAM ]]; then arguments+=(--build-arg "PROGRAM=$PROGRAM"); fi
     run_logged "image-${1//[:\/]/-}" docker build --network host --tag "$(local_name "$1")" --file "$context/$dockerfile" \
