@@ -47,8 +47,8 @@ def test_help_is_the_head_of_the_file(script: str, arguments: tuple[str, ...]) -
         (
             "test",
             ("units", "--quick"),
-            "error: unknown: --quick; there are the stages lint sanity units app integration molecule,"
-            " and --help\n",
+            "error: unknown: --quick; there are the stages lint sanity units app integration molecule"
+            " kubernetes, and --help\n",
         ),
     ],
 )
