@@ -24,7 +24,6 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._kube_api import (
     KubeError,
     Manifest,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._manifest_pods import LEAVING
 from ansible_collections.tagadodo.deploy.plugins.module_utils._manifest_routes import (
     http_route,
     live_service,
@@ -55,7 +54,7 @@ OWN = (
     ("autoscaling/v2", "HorizontalPodAutoscaler"),
 )
 POLL = 0.2  # seconds between two looks at pods that are to end
-LATE = 30.0  # seconds beyond their own time that ending pods are waited for
+LATE = 60.0  # seconds in which the cluster has to tell pods that they end
 
 Action = t.Dict[str, str]
 
@@ -130,7 +129,7 @@ class Deployments:
             left = 0
         done = self._scale(slot, found, left, "its slot is left")
         if done and not self._dry:
-            self._await_pods(slot, left, _patience(found))
+            self._await_pods(slot, left)
         if not left and not self._dry:
             self._forget_settings(slot.service)
         return done
@@ -160,30 +159,26 @@ class Deployments:
     def _clear(self, slot: Slot) -> None:
         """End the pods of another release that were left in the slot. They have no users."""
         name = slot_name(self._project, slot.service, slot.slot)
-        found = t.cast(Manifest, self._found(slot))
         self._api.patch(*APPS, name, {"spec": {"replicas": 0}})
-        # Those on their way out are no instances any more: new ones need not wait for their end.
-        self._await_pods(slot, 0, _patience(found), leaving=False)
+        self._await_pods(slot, 0)
 
-    def _await_pods(self, slot: Slot, most: int, seconds: float, leaving: bool = True) -> None:
-        """Wait until a slot has no more pods than that.
-
-        Args:
-            leaving: whether those on their way out count.
+    def _await_pods(self, slot: Slot, most: int) -> None:
+        """Wait until a slot has no more pods than that, those apart that are on their way out: nodes end them when their
+        own time is over, and nobody need wait for it.
 
         Raises:
-            KubeError: it still has after its pods' own time.
+            KubeError: it still has.
         """
-        deadline = self._clock() + seconds
+        deadline = self._clock() + LATE
         labels = selector(self._project, slot.service, slot.slot)
         while True:
             pods = self._api.list("v1", "Pod", labels)
-            left = [p for p in pods if leaving or not p["metadata"].get("deletionTimestamp")]
+            left = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
             if len(left) <= most:
                 return
             if self._clock() >= deadline:
                 names = ", ".join(pod["metadata"]["name"] for pod in left[most:])
-                raise KubeError(f"pods do not end within {seconds:.0f} s: {names}")
+                raise KubeError(f"pods are not told to end within {LATE:.0f} s: {names}")
             self._sleep(POLL)
 
     def workload(self, slot: Slot) -> Workload:
@@ -271,12 +266,6 @@ def _difference(workload: Workload, found: t.Optional[Manifest]) -> str:
 
 def _replicas(found: Manifest) -> int:
     return int(found["spec"].get("replicas", 1))
-
-
-def _patience(found: Manifest) -> float:
-    """Seconds that its pods may take to end."""
-    grace = found["spec"]["template"]["spec"].get("terminationGracePeriodSeconds") or LEAVING
-    return float(grace) + LATE
 
 
 def _settings_of(pod: t.Mapping[str, t.Any]) -> t.Iterator[str]:

@@ -170,15 +170,12 @@ def test_instances_go_one_by_one_and_a_stopped_slot_starts_again(place: Place) -
     assert place.bring("absent", slot()) == []
 
 
-def test_pods_that_do_not_end_are_named(place: Place) -> None:
+def test_pods_that_are_not_told_to_end_are_named(place: Place) -> None:
     place.bring("started", slot())
     stay = place.standin.of("pods")[0]["metadata"]
     place.standin.settle = lambda: None  # type: ignore[method-assign]
-    runtime = {**SETTINGS}
-    deployment = place.standin.of("deployments")[0]
-    deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 0.1
-    with pytest.raises(KubeError, match=f"pods do not end within .*{stay['name']}"):
-        place.bring("stopped", replace(slot(), instances=(), runtime=runtime))
+    with pytest.raises(KubeError, match=f"pods are not told to end within .*{stay['name']}"):
+        place.bring("stopped", replace(slot(), instances=()))
 
 
 def test_pods_are_instances_by_their_age(place: Place) -> None:
