@@ -142,7 +142,7 @@ class Users:
         session = requests.Session()
         while not self._over.wait(0.02):
             try:
-                answer = session.get(f"{self.url}/health", timeout=10)
+                answer = session.get(f"{self.url}/health/live", timeout=10)
                 answer.raise_for_status()
                 self.versions.add(answer.json()["version"])
             except requests.RequestException as error:
