@@ -84,6 +84,8 @@ ARGUMENTS = {
         },
     },
 }
+# Nodes of a cluster are no hosts of the inventory, and are not asked for these.
+OF_NODES = ("disk", "clock")
 # Checks that hosts are asked for; what the others hold may be a secret, and is for the controller.
 OF_HOSTS = ("disk", "clock", "certificates", "backup", "monitoring")
 
@@ -101,7 +103,7 @@ class ActionModule(ActionBase):
         _validated, args = ActionBase.validate_argument_spec(self, ARGUMENTS)
         try:
             check_command_line(context.CLIARGS.get("extra_vars", ()), load_extra_vars(self._loader))
-            checklist = _checklist(args["checklist"])
+            checklist = _checklist(args["checklist"], args["platform"])
             described, chosen = _services(args)
         except (CommandLineError, ServiceError, ClusterError, ChecklistError) as error:
             raise AnsibleActionFail(str(error)) from error
@@ -115,7 +117,7 @@ class ActionModule(ActionBase):
         }
 
 
-def _checklist(args: t.Mapping[str, t.Any] | None) -> dict[str, t.Any]:
+def _checklist(args: t.Mapping[str, t.Any] | None, platform: str) -> dict[str, t.Any]:
     """The items that are asked before a release and from then on, and what hosts are to look at for them.
 
     Raises:
@@ -125,8 +127,10 @@ def _checklist(args: t.Mapping[str, t.Any] | None) -> dict[str, t.Any]:
         return {"before": [], "after": [], "looks": {}}
     policy, checks = policy_of(args["policy"]), checks_of(args["checks"])
     attested(args["attest"])
+    left_out = OF_NODES if platform == "kubernetes" else ()
+    before = asked(policy, [BEFORE], args["whole"])
     return {
-        "before": asked(policy, [BEFORE], args["whole"]),
+        "before": [name for name in before if name not in left_out],
         "after": asked(policy, [DURING, AFTER], args["whole"]),
         "looks": {name: dict(checks[name]) for name in OF_HOSTS},
     }

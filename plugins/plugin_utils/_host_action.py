@@ -51,6 +51,8 @@ ON_CLUSTERS = {
     "release_info",
     "traffic_shift",
 }
+# Modules that look from where they run, and not at what runs there.
+LOOKERS = {"certificate_info", "checklist_info"}
 # What no module of ours imports, and is much.
 LEFT_OUT = {"facts", "powershell", "csharp"}
 
@@ -88,6 +90,8 @@ class HostAction(ActionBase):
         platform = self._templar.template(variables.get("deploy_platform") or "docker")
         name = str(call.get("module_name") or self._task.action)
         if platform != KUBERNETES or not name.startswith(OURS) or self._task.delegate_to:
+            return call
+        if name[len(OURS) :] in LOOKERS:
             return call
         if name[len(OURS) :] not in ON_CLUSTERS:
             host = variables["inventory_hostname"]

@@ -20,7 +20,7 @@ API = 6443
 ADMIN = "/etc/kubernetes/admin.conf"
 NODE_PORTS = range(30000, 30010)  # as its API server hands them out
 END_PODS = "systemctl stop kubelet && docker ps --quiet | xargs --no-run-if-empty docker rm --force"
-READY_TIMEOUT = 120  # seconds, from when its units run
+READY_TIMEOUT = 300  # seconds, from when its units run
 
 Manifest = t.Mapping[str, t.Any]
 
