@@ -35,6 +35,10 @@ class Setting:
     http2_pools: dict[tuple[str, str, int], Pool] = field(default_factory=dict)
 
 
+# nginx ends the handshake where h2 alone is offered to it and it has none; others go on without a protocol.
+NO_PROTOCOL = "no application protocol"
+
+
 async def connect(
     endpoint: Endpoint, setting: Setting, http2: bool, on_end: Callable[[str], None]
 ) -> Connection:
@@ -59,7 +63,8 @@ async def connect(
                 ssl_shutdown_timeout=1.0 if endpoint.tls else None,
             )
     except (OSError, TimeoutError) as exc:
-        raise Lost(connect_reason(exc), str(exc)) from exc
+        refused = http2 and NO_PROTOCOL in str(exc)
+        raise Lost("connect_no_http2" if refused else connect_reason(exc), str(exc)) from exc
     secured = transport.get_extra_info("ssl_object")
     if http2 and secured is not None and secured.selected_alpn_protocol() != "h2":
         opened.abort("client")

@@ -535,6 +535,25 @@ def test_a_server_without_http2_is_lost_for_http2_clients(
     assert report["reasons"] == {"connect_no_http2": report["totals"]["sent"]}
 
 
+def test_a_server_that_refuses_http2_by_an_alert_is_named_the_same() -> None:
+    alert = bytes([21, 3, 3, 0, 2, 2, 120])  # as nginx: fatal, no_application_protocol
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.write(alert)
+        writer.close()
+
+    async def run(kind: str) -> Report:
+        server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+        target = Target("get", f"https://{HOST}:{server.sockets[0].getsockname()[1]}/version")
+        async with server:
+            return await Traffic([target], mix={kind: 1}, seconds=0.1).run()
+
+    for kind, reason in (("h2_get", "connect_no_http2"), ("get", "connect_tls")):
+        report = asyncio.run(run(kind))
+        assert report["reasons"] == {reason: report["totals"]["sent"]}
+
+
 Talk = Callable[[ServerConnection, Traffic], Awaitable[None]]
 
 
