@@ -55,6 +55,29 @@ def test_check_on_an_empty_host_says_what_is_missing(empty: Stack) -> None:
     assert empty.containers() == {}
 
 
+@pytest.fixture
+def of_others(empty: Stack) -> t.Iterator[str]:
+    """A container that docker-compose has made for somebody else, who called it as we call ours."""
+    labels = {"com.docker.compose.project": "app"}
+    image, name = f"{empty.registry}/nginx:1.30", f"{empty.name}-nginx"
+    container = empty.engine.containers.create(image, name=name, labels=labels)
+    yield str(container.id)
+    container.remove()
+
+
+@pytest.mark.parametrize("arguments", [["--check"], []])
+def test_what_docker_compose_has_made_is_never_replaced(
+    empty: Stack, of_others: str, arguments: list[str]
+) -> None:
+    run = empty.play("site", *arguments)
+    assert run.code != 0
+    assert run.reason == (
+        f"docker-compose on dev has made {empty.name}-nginx, which ours would replace."
+        " Set another deploy_project, or remove these containers."
+    )
+    assert {name: one.id for name, one in empty.containers().items()} == {"nginx": of_others}
+
+
 def test_the_check_of_the_first_setup_shows_all_of_it_and_changes_nothing(empty: Stack) -> None:
     run = empty.play("site", "--check", "--diff")
     assert run.code == 0, run.output
