@@ -8,9 +8,23 @@ import typing as t
 
 import pytest
 from described import QUICK, set_up
+from host import wait_until_emptied
 from stack import Stack
 
 REGISTRY = os.environ.get("REGISTRY", "")
+# They begin before the others, so that no worker is still at one of them when the rest has ended.
+LONGEST = ("test_fleet", "test_staging", "test_pipeline", "test_topology", "test_first_deploy")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left() -> t.Iterator[None]:
+    yield
+    wait_until_emptied()
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ import docker
 import yaml
 from authority import Authority
 from built import build_image
-from host import DOCKER, REGISTRY_CONTAINER, SSH, Host, run
+from host import DOCKER, REGISTRY_CONTAINER, SSH, Host, run, wait_until_emptied
 from stack import ROOT, Stack, free_port
 from testhost import IMAGE, IMAGE_13
 
@@ -350,6 +350,7 @@ def main(arguments: t.Sequence[str]) -> None:
     for name in fleet.names:
         fleet.hosts[name] = Host(f"{fleet.name}-{name}", BY_HAND / name, network=fleet.name)
     fleet.destroy()
+    wait_until_emptied()
     if arguments[0] == "down":
         return
     BY_HAND.mkdir(parents=True)

@@ -26,6 +26,15 @@ START_TIMEOUT = 180  # seconds; several start at once
 CUT = (("PREROUTING", "-i", "eth0", "-j", "DROP"), ("OUTPUT", "-o", "eth0", "-j", "DROP"))
 
 
+# What removes the volumes of hosts that are gone, by host. They hold all files of all images: others go on meanwhile.
+_emptying: dict[str, subprocess.Popen[bytes]] = {}
+
+
+def wait_until_emptied() -> None:
+    while _emptying:
+        _emptying.popitem()[1].wait()
+
+
 def run(*command: str, **options: t.Any) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     assert done.returncode == 0, (command, done.stdout, done.stderr)
@@ -54,6 +63,8 @@ class Host:
     image: str = IMAGE
 
     def start(self) -> None:
+        if self.name in _emptying:
+            _emptying.pop(self.name).wait()
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self._key))
         unit, daemon = self.work / "docker.socket.conf", self.work / "daemon.json"
         unit.write_text(SOCKET_UNIT.format(socket=self._socket))
@@ -134,10 +145,13 @@ class Host:
         )
         for command in (
             ("rm", "--force", "--volumes", self.name),
-            ("volume", "rm", "--force", self.name),
             *(() if self.network else own),
         ):
             subprocess.run([DOCKER, *command], capture_output=True, check=False)
+        volume = [DOCKER, "volume", "rm", "--force", self.name]
+        _emptying[self.name] = subprocess.Popen(
+            volume, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
 
     @property
     def _init(self) -> t.Sequence[str]:

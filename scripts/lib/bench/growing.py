@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import docker
 import yaml
 from fleet import Fleet, start_all, tagged
-from host import Host
+from host import Host, wait_until_emptied
 from stack import ROOT
 from traffic import Target, Traffic
 
@@ -129,6 +129,7 @@ def fleet_of(kind: Kind, name: str, registry: str, work: pathlib.Path) -> t.Iter
             yield fleet
         finally:
             fleet.destroy()
+            wait_until_emptied()
 
 
 def _backend() -> dict[str, t.Any]:
