@@ -1,4 +1,4 @@
-"""The services of inventories/dev with other settings, as an operator would edit them, and set up."""
+"""The services of an inventory with other settings, as an operator would edit them, and set up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import typing as t
 
 import yaml
-from stack import SERVICES_FILE, Stack
+from stack import ROOT, SERVICES_FILE, Stack
 
 SERVICES: dict[str, t.Any] = yaml.safe_load(SERVICES_FILE.read_text())["services"]
 
@@ -19,6 +19,15 @@ def services_with(**backend: t.Any) -> dict[str, t.Any]:
     backend.setdefault("gate", {"slow": {"factor": 5000}})
     services["backend"].update(drain=2, **backend, env=env)
     services["frontend"].update(bake=0, drain=1)
+    return services
+
+
+def common_services(**settings: t.Any) -> dict[str, t.Any]:
+    """Those of staging and production, which wait for less: a test has no websocket that would end by itself."""
+    common = yaml.safe_load((ROOT / "inventories/common/services.yml").read_text())
+    services: dict[str, t.Any] = common["services"]
+    for service in services.values():
+        service.update(min_ready=1, drain=3, **settings)
     return services
 
 

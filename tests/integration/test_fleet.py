@@ -21,6 +21,7 @@ from audit import sslyze
 from authority import served
 from clients import live_version, load, lost_requests
 from conftest import REGISTRY
+from described import common_services
 from exposure import guard, listens_as_described
 from fleet import Fleet, production, tagged
 from stack import ROOT, Run
@@ -50,6 +51,7 @@ def prod(work: pathlib.Path) -> t.Iterator[Fleet]:
             fleet.up()
             fleet.seal_secrets()
             fleet.extra["certbot_shared_account"] = True
+            fleet.extra["services"] = common_services()
             for name in fleet.names:
                 shut(fleet, name)
             yield fleet

@@ -154,7 +154,7 @@ def set_up(application: Application) -> None:
     key = pathlib.Path(variables.pop("ansible_ssh_private_key_file")).read_text()
     del variables["ansible_ssh_common_args"]
     (folder / "overlay/hosts.json").write_text(json.dumps(hosts))
-    (folder / "overlay/group_vars/all/quick.yml").write_text("rollout_bake: 5\n")
+    (folder / "overlay/group_vars/all/quick.yml").write_text("rollout_bake: 0\n")
     known = run("ssh-keyscan", "-p", str(variables["ansible_port"]), "127.0.0.1")
     application.environments["staging"] = {
         **{name.upper(): value for name, value in fleet.secrets.items()},

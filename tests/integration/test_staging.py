@@ -12,15 +12,14 @@ import pathlib
 import typing as t
 
 import pytest
-import yaml
 from audit import lynis, sslyze
 from authority import served
 from clients import live_version, load, lost_requests
 from conftest import REGISTRY
+from described import common_services
 from exposure import guard, harden_sshd, keeps_as_described, listens_as_described
 from fleet import Fleet, state_of, tagged
 from fleet import staging as one_host
-from stack import ROOT
 from upkeep import (
     digests,
     engine_process,
@@ -53,6 +52,7 @@ def staging(work: pathlib.Path) -> t.Iterator[Fleet]:
         try:
             fleet.up()
             fleet.hand_over_secrets()
+            fleet.extra["services"] = common_services()
             # As the page on security has it, before Ansible comes for the first time.
             harden_sshd(fleet.hosts["staging"])
             guard(fleet.hosts["staging"], "proxy.nft", operators=[fleet.gateway])
@@ -78,7 +78,9 @@ def test_builds_of_develop_and_candidates_are_released_and_tags_of_production_ar
     assert live_version(staging) == FIRST
     with load(staging) as clients:
         run = staging.play(
-            "deploy", "-e", f"version={SECOND}", rollout_gate={"slow": {"factor": 5000}}
+            *("deploy", "-e", f"version={SECOND}"),
+            rollout_bake=5,
+            rollout_gate={"slow": {"factor": 5000}},
         )
     assert run.code == 0, run.output
     assert live_version(staging) == SECOND
@@ -87,7 +89,7 @@ def test_builds_of_develop_and_candidates_are_released_and_tags_of_production_ar
 
 def test_a_check_of_a_changed_inventory_tells_what_the_run_then_does(staging: Fleet) -> None:
     """A host name more, and another limit of a route."""
-    services = yaml.safe_load((ROOT / "inventories/common/services.yml").read_text())["services"]
+    services = common_services()
     services["backend"]["route"]["rate_limit"] = 321
     names = [staging.admin, "www.tagadodo.com"]
     changed = {"services": services, "admin_hostnames": names}

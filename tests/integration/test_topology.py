@@ -22,15 +22,17 @@ import pytest
 import yaml
 from clients import live_version, load, lost_requests
 from conftest import REGISTRY
+from described import common_services
 from fleet import Fleet, state_of, tagged
 from stack import ROOT, Run
 
 TAGS = {"v1.0.0": "1.0.0", "v1.1.0": "1.1.0"}
 ALL = os.environ.get("FLEET") == "all"
-SERVICES = yaml.safe_load((ROOT / "inventories/common/services.yml").read_text())["services"]
-# Machines that run tests have slow minutes, and nobody waits for websockets here.
-for one in SERVICES.values():
-    one.update(gate={"slow": {"factor": 5000}}, strategy="blue_green", bake=2, drain=3, backup={})
+# Machines that run tests have slow minutes: only a test of slowness judges it.
+SETTINGS = {"gate": {"slow": {"factor": 5000}}, "strategy": "blue_green", "backup": {}}
+SERVICES = common_services(**SETTINGS, bake=2)
+# Nobody uses them yet, so nothing is watched.
+FIRST = common_services(**SETTINGS, bake=0)
 LIVE = ("-e", "version=v1.0.0")
 GOES, COMES = "api", "api-2"
 
@@ -58,8 +60,8 @@ class Grouped(Fleet):
         path = pathlib.Path(self.inventory, "hosts.yml")
         path.write_text(yaml.safe_dump(self.described, sort_keys=False))
 
-    def set_up(self, *arguments: str) -> Run:
-        return self.play("site", *LIVE, *arguments, services=SERVICES)
+    def set_up(self, *arguments: str, services: t.Mapping[str, t.Any] = SERVICES) -> Run:
+        return self.play("site", *LIVE, *arguments, services=services)
 
     def under_load(self, playbook: str, *arguments: str, **extra: t.Any) -> Run:
         """While users come, none of whom may lose a request."""
@@ -114,7 +116,7 @@ def split(work: pathlib.Path) -> t.Iterator[Grouped]:
 
 @pytest.fixture(scope="module")
 def live(split: Grouped) -> Grouped:
-    run = split.set_up()
+    run = split.set_up(services=FIRST)
     assert run.code == 0, run.output
     return split
 
@@ -206,7 +208,7 @@ if ALL:
         both = {name: {"hosts": {"one": None, "two": None}} for name in ("app", "proxy")}
         described = {"all": {"hosts": {"one": {}, "two": {}}, "children": both}}
         with grouped("pair", work / "pair", described, ["one", "two"]) as pair:
-            run = pair.set_up()
+            run = pair.set_up(services=FIRST)
             assert run.code == 0, run.output
             pair.under_load("deploy", "-e", "version=v1.1.0")
             assert [live_version(pair, port) for port in pair.entrances] == ["v1.1.0"] * 2
