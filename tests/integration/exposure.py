@@ -20,6 +20,7 @@ SSHD = "/etc/ssh/sshd_config.d/10-tagadodo.conf"
 EVERYWHERE = {"0.0.0.0", "[::]", "*"}
 # Of a host that is a container itself: the engine outside answers its questions for names, and leads it to the registry.
 OUTSIDE = {("127.0.0.11", ""), ("127.0.0.1", "systemd")}
+DISKS = ("/etc", "/home", "/opt", "/root", "/run", "/srv", "/tmp", "/usr/local", "/var")
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
@@ -96,10 +97,11 @@ def keeps_as_described(host: Host, secrets: t.Mapping[str, str]) -> None:
     described = {
         row[0].strip("`"): re.findall(r"`(/[^`]+)`", row[2]) for row in table("Secrets at rest")
     }
+    # What an engine writes beside a file, to put it in its place at once, does not rest there.
+    once, again = (_holding(host, secrets.values(), DISKS) for _time in range(2))
     for name, value in secrets.items():
         patterns = described[name]
-        # What an engine writes beside a file, to put it in its place at once, does not rest there.
-        held = sorted(_holding(host, value) & _holding(host, value))
+        held = sorted(_holding(host, [value], once & again))
         strange = [p for p in held if not any(fnmatch.fnmatch(p, one) for one in patterns)]
         unseen = [one for one in patterns if not fnmatch.filter(held, one)]
         assert (name, strange, unseen) == (name, [], [])
@@ -108,12 +110,12 @@ def keeps_as_described(host: Host, secrets: t.Mapping[str, str]) -> None:
             assert not _others_read(host, path), path
 
 
-def _holding(host: Host, value: str) -> set[str]:
-    """Files of the host's disks that hold a text; the text is in no command line."""
-    script = "grep -rlF -f - /etc /home /opt /root /run /srv /tmp /usr/local /var --exclude-dir=overlay2 || test $? -le 2"
+def _holding(host: Host, values: t.Iterable[str], places: t.Collection[str]) -> set[str]:
+    """Files in those places of a host that hold one of these texts, which are in no command line."""
+    script = 'grep -rlF -f - --exclude-dir=overlay2 /dev/null "$@" 2>/dev/null || test $? -le 2'
     told = run(
-        *("docker", "exec", "--interactive", host.name, "sh", "-c", f"{script} 2>/dev/null"),
-        input=value,
+        *("docker", "exec", "--interactive", host.name, "sh", "-c", script, "grep", *places),
+        input="\n".join(values),
     )
     return set(told.split())
 
