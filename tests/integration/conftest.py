@@ -13,7 +13,14 @@ from stack import Stack
 
 REGISTRY = os.environ.get("REGISTRY", "")
 # They begin before the others, so that no worker is still at one of them when the rest has ended.
-LONGEST = ("test_fleet", "test_staging", "test_pipeline", "test_topology", "test_first_deploy")
+LONGEST = (
+    "test_fleet",
+    "test_staging",
+    "test_pipeline",
+    "test_topology",
+    "test_runner",
+    "test_report",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
