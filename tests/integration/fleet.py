@@ -86,11 +86,12 @@ class Fleet(Stack):
     def down(self) -> None:
         if self.authority:
             self.authority.stop()
-        for host in self.hosts.values():
+        hosts = self.hosts.values()
+        services = [f"{self.name}-{service}" for service in ("registry", "mongodb", "redis")]
+        together = [DOCKER, "rm", "--force", "--volumes", *(one.name for one in hosts), *services]
+        subprocess.run(together, capture_output=True, check=False)
+        for host in hosts:
             host.remove()
-        for service in ("registry", "mongodb", "redis"):
-            command = [DOCKER, "rm", "--force", "--volumes", f"{self.name}-{service}"]
-            subprocess.run(command, capture_output=True, check=False)
         subprocess.run([DOCKER, "network", "rm", self.name], capture_output=True, check=False)
 
     @property
