@@ -111,7 +111,12 @@ options:
         type: bool
         default: true
       container:
-        description: Name of the container behind the target. Its state is watched.
+        description: >-
+          Name of the container behind the target. Its state is watched. On a cluster the pod with that number of its slot is
+          asked, in place of O(targets[].url)'s host.
+        type: str
+      service:
+        description: Name of the Service behind the target, on a cluster, that is asked in place of O(targets[].url)'s host.
         type: str
       startup_probe:
         description:
