@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import sys
 import typing as t
 
 import pytest
@@ -78,3 +79,40 @@ def test_another_code_has_another_key(
         assert _host_action._key() != before
     finally:
         _host_action._key.cache_clear()
+
+
+LEDGER = {"tagadodo.deploy.ledger_info": {"state_dir": "/nowhere/tagadodo-test"}}
+ON_CLUSTER: dict[str, dict[str, t.Any]] = {
+    "both": LEDGER,
+    "hosts alone": {"tagadodo.deploy.nginx_info": {"container": "nginx", "image": "nginx"}},
+    "elsewhere": {**LEDGER, "delegate_to": "localhost"},
+}
+
+
+def test_on_a_cluster_modules_are_given_it_and_others_are_refused(
+    play: t.Any, standin: t.Any, tmp_path: pathlib.Path
+) -> None:
+    described = {"kubeconfig": standin.kubeconfig(tmp_path), "namespace": "tagadodo"}
+    cluster = {
+        **VARIABLES,
+        "ansible_python_interpreter": sys.executable,
+        "deploy_platform": "kubernetes",
+        "deploy_kubernetes": described,
+        "deploy_project": "tagadodo",
+    }
+    answers = play(ON_CLUSTER, cluster)
+    assert answers["both"].result["records"] == {"_environment": []}
+    asked = [one for one in standin.requests if "configmaps" in one]
+    assert asked == ["GET /api/v1/namespaces/tagadodo/configmaps"], "the last task looks at files"
+    refused = answers["hosts alone"].result["msg"]
+    assert refused.startswith(
+        "nginx_info works on hosts with an engine, and localhost is a cluster"
+    )
+
+
+def test_what_may_be_given_a_cluster_says_so() -> None:
+    modules = _host_action.PLUGINS / "modules"
+    documented = {
+        path.stem for path in modules.glob("*.py") if "_deploy.CLUSTER" in path.read_text("utf-8")
+    }
+    assert documented == _host_action.ON_CLUSTERS

@@ -72,6 +72,16 @@ PASSES = {
         ),
         ["backend"],
     ),
+    "a checklist on a cluster": (
+        check(
+            only="backend",
+            platform="kubernetes",
+            project="tagadodo",
+            cluster={"namespace": "tagadodo"},
+            checklist={"policy": {"disk": "block", "clock": "warn", "tests": "warn"}},
+        ),
+        ["backend"],
+    ),
     "hosts are not asked what a cluster takes": (
         backend(security={"user": "node"}),
         ["backend"],
@@ -244,6 +254,8 @@ def test_it_says_what_the_checklist_asks(answers: dict[str, t.Any]) -> None:
     assert (checklist["before"], checklist["after"]) == (["disk"], ["tickets"])
     assert checklist["looks"]["disk"] == {"minimum_percent": 20.0, "paths": []}
     assert set(checklist["looks"]) == {"disk", "clock", "certificates", "backup", "monitoring"}
+    nodes = answers["a checklist on a cluster"].result["checklist"]
+    assert nodes["before"] == ["tests"], "nodes are no hosts of the inventory"
     assert answers["all"].result["checklist"] == {"before": [], "after": [], "looks": {}}
 
 
