@@ -7,8 +7,10 @@ no pods: its settings stay, and going back starts it again."""
 
 from __future__ import annotations
 
+import math
 import time
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import Cluster
 from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster_traffic import ClusterTraffic
@@ -37,7 +39,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._manifest_settings
     secret_name,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._manifests import slot_manifests
-from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS
+from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS, other_slot
 from ansible_collections.tagadodo.deploy.plugins.module_utils._split import GREEN
 from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import (
     DOMAIN,
@@ -48,10 +50,11 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import (
 
 APPS = ("apps/v1", "Deployment")
 # What else is a slot's alone.
+SCALER = "HorizontalPodAutoscaler"
 OWN = (
     ("v1", "Service"),
     ("policy/v1", "PodDisruptionBudget"),
-    ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("autoscaling/v2", SCALER),
 )
 POLL = 0.2  # seconds between two looks at pods that are to end
 LATE = 60.0  # seconds in which the cluster has to tell pods that they end
@@ -104,18 +107,42 @@ class Deployments:
     def _start(self, slot: Slot) -> t.List[Action]:
         """Make a slot's pods be exactly as many, and as they are described."""
         workload = self.workload(slot)
-        found, wanted = self._found(slot), len(slot.instances)
+        found, wanted = self._found(slot), self._wanted(slot, workload)
         reason = _difference(workload, found)
         if found and not reason:
-            return self._scale(slot, found, wanted, "missing")
+            return self._grow(slot, workload, found, wanted)
         if not self._dry:
             if found and _replicas(found):
                 self._clear(slot)
             self.apply_settings(slot)
-            for manifest in (*self._shared(slot), *slot_manifests(self._cluster, workload, wanted)):
+            for manifest in (*self._shared(slot), *self._own(slot, workload, wanted)):
                 self._api.apply(manifest)
         done = "replace" if found else "create"
         return [action(workload.name, done, reason or "missing")]
+
+    def _wanted(self, slot: Slot, workload: Workload) -> int:
+        """How many pods are to run. Where they scale themselves, as large a part of those that users have by now."""
+        named, other = len(slot.instances), replace(slot, slot=other_slot(slot.slot))
+        if not workload.most or not slot.of:
+            return named
+        found = self._found(other)
+        return math.ceil(named * max(slot.of, _replicas(found) if found else 0) / slot.of)
+
+    def _own(self, slot: Slot, workload: Workload, wanted: int) -> t.List[Manifest]:
+        """What is the slot's alone; it scales itself when it is whole."""
+        made = slot_manifests(self._cluster, workload, wanted)
+        whole = len(slot.instances) >= slot.of
+        return [one for one in made if whole or one["kind"] != SCALER]
+
+    def _grow(self, slot: Slot, workload: Workload, found: Manifest, wanted: int) -> t.List[Action]:
+        """Bring a slot that is as described to its pods; one that scales itself may have more."""
+        now = _replicas(found)
+        if now == wanted or (workload.most and now > wanted):
+            return []
+        if not self._dry:
+            for manifest in self._own(slot, workload, wanted):
+                self._api.apply(manifest)
+        return [_scaled(found, wanted, "missing")]
 
     def _stop(self, slot: Slot) -> t.List[Action]:
         """Take some of a slot's instances, or all of them, away; each answers until its drain time is over."""
@@ -150,11 +177,9 @@ class Deployments:
     def _scale(self, slot: Slot, found: Manifest, wanted: int, reason: str) -> t.List[Action]:
         if _replicas(found) == wanted:
             return []
-        name = found["metadata"]["name"]
         if not self._dry:
-            self._api.patch(*APPS, name, {"spec": {"replicas": wanted}})
-        what = f"{name}: {_replicas(found)} → {wanted}"
-        return [action(what, "scale", reason)]
+            self._api.patch(*APPS, found["metadata"]["name"], {"spec": {"replicas": wanted}})
+        return [_scaled(found, wanted, reason)]
 
     def _clear(self, slot: Slot) -> None:
         """End the pods of another release that were left in the slot. They have no users."""
@@ -191,7 +216,7 @@ class Deployments:
             version=slot.version,
             image=slot.image,
             settings=runtime,
-            instances=len(slot.instances),
+            instances=max(slot.of, len(slot.instances)),
             drain=int(runtime.get("drain") or 0),
             release=slot.release,
             config_map=config_map_name(self._project, slot.service, runtime["env"]),
@@ -262,6 +287,10 @@ def _difference(workload: Workload, found: t.Optional[Manifest]) -> str:
         if not same
     ]
     return "other " + ", ".join(differs) if differs else ""
+
+
+def _scaled(found: Manifest, wanted: int, reason: str) -> Action:
+    return action(f"{found['metadata']['name']}: {_replicas(found)} → {wanted}", "scale", reason)
 
 
 def _replicas(found: Manifest) -> int:

@@ -62,7 +62,11 @@ class Instance:
 
 @dataclass(frozen=True)
 class Slot:
-    """The instances of one service in one slot, as they should be on this host."""
+    """The instances of one service in one slot, as they should be on this host.
+
+    Attributes:
+        of: how many there are when all are started; 0 where that is not said.
+    """
 
     service: str
     slot: str
@@ -73,6 +77,7 @@ class Slot:
     instances: t.Tuple[Instance, ...]
     drain: int = 0
     secrets: t.Mapping[str, str] = field(default_factory=dict, repr=False)
+    of: int = 0
 
     @classmethod
     def parse(cls, raw: t.Mapping[str, t.Any], secrets: t.Mapping[str, str]) -> Slot:
@@ -89,6 +94,7 @@ class Slot:
             ),
             drain=raw.get("drain", 0),
             secrets=secrets,
+            of=raw.get("of") or 0,
         )
 
     def check(self, state: str, address: str = "") -> None:

@@ -343,12 +343,18 @@ def _repair_reasons(fleet: Fleet, service: Service, live: str) -> t.Iterator[str
     for view in fleet.hosts(service.name):
         running = {int(c["number"]) for c in view.slot(service.name, live) if c["running"]}
         right = running.intersection(range(1, wanted + 1))
-        surplus = f", and {len(running - right)} too many" if running - right else ""
+        more = running - right if not _scales(service) else set()
+        surplus = f", and {len(more)} too many" if more else ""
         if surplus or len(right) < wanted:
             yield f"{len(right)} of {wanted} instances run on {view.name}{surplus}"
     reached = fleet.counts(service.name).get(live) or fleet.servers(service.name)
     if reached and reached < wanted:
         yield f"{reached} of {wanted} instances get traffic"
+
+
+def _scales(service: Service) -> bool:
+    """Whether a cluster starts more instances than it is to have, where they have much to do."""
+    return bool((service.settings.get("kubernetes") or {}).get("autoscale"))
 
 
 def _check_reachable(fleet: Fleet, service: Service) -> None:
@@ -577,6 +583,7 @@ def slot_spec(
         "image": plan.image,
         "runtime": service.runtime(installation),
         "instances": instance_specs(service, installation, plan.slot, numbers),
+        **({"of": service.settings["instances"]} if installation.kubernetes else {}),
         **on_hosts(service, installation),
         **({"hosts": list(plan.joining)} if plan.joining else {}),
     }

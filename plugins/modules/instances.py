@@ -64,6 +64,12 @@ options:
           address: {description: Fixed address in O(network)., type: str, required: true}
           published: {description: 'Port of O(address) at which it is published; 0 for none.', type: int, default: 0}
       drain: {description: Seconds that open connections are waited for when stopping., type: int, default: 0}
+      of:
+        description: >-
+          How many instances the slot has when all are started. On a cluster that scales them, the slot gets as large a part
+          of those that there are by now.
+        type: int
+        default: 0
   secrets:
     description: Secret environment of the containers, by service.
     type: dict
@@ -170,6 +176,7 @@ SLOT = {
     "runtime": {"type": "dict"},
     "instances": {"type": "list", "elements": "dict", "default": [], "options": INSTANCE},
     "drain": {"type": "int", "default": 0},
+    "of": {"type": "int", "default": 0},
 }
 
 

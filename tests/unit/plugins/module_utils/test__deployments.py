@@ -60,9 +60,8 @@ def slot(color: str = "blue", version: str = "1.0.0", instances: int = 2, **more
         release=f"20260101-00000{version[2]}",
         version=version,
         image=f"registry.example.com/tagadodo/backend@sha256:{version}",
-        runtime=SETTINGS,
         instances=tuple(Instance(name, n, "") for n, name in enumerate(names, 1)),
-        **{"secrets": {"JWT_SECRET": "hush"}, **more},
+        **{"runtime": SETTINGS, "secrets": {"JWT_SECRET": "hush"}, **more},
     )
 
 
@@ -311,3 +310,23 @@ def test_nobody_is_led_to_pods_that_the_cluster_does_not_find_ready(place: Place
 def test_what_was_never_started_cannot_be_shifted(place: Place) -> None:
     with pytest.raises(TrafficError, match="there is no Service tagadodo/tagadodo-backend"):
         place.traffic.shift({"backend": 100}, {})
+
+
+def test_a_slot_that_scales_itself_starts_as_large_as_the_other_is_by_now(place: Place) -> None:
+    scales = {
+        **SETTINGS,
+        "kubernetes": {"autoscale": {"most": 9, "cpu": 70}, "requests": {"cpus": 0.1}},
+    }
+    place.bring("started", slot(runtime=scales, of=2))
+    (scaler,) = place.standin.of("horizontalpodautoscalers")
+    assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (2, 9)
+    blue = place.standin.of("deployments", slot="blue")[0]
+    blue["spec"]["replicas"] = 6  # it has much to do
+    assert place.bring("started", slot(runtime=scales, of=2)) == []
+    place.bring("started", slot("green", "1.1.0", instances=1, runtime=scales, of=2))
+    green = place.standin.objects["deployments", "tagadodo-backend-green"]
+    assert green["spec"]["replicas"] == 3, "half of them"
+    assert len(place.standin.of("horizontalpodautoscalers")) == 1, "it scales when it is whole"
+    place.bring("started", slot("green", "1.1.0", instances=2, runtime=scales, of=2))
+    assert place.standin.objects["deployments", "tagadodo-backend-green"]["spec"]["replicas"] == 6
+    assert len(place.standin.of("horizontalpodautoscalers")) == 2
