@@ -211,7 +211,7 @@ def test_users_lose_nothing_whatever_the_strategy(
     [
         ("1.2.0-liar", "says version 0.0.0-lie, expected 1.2.0-liar"),
         ("1.2.0-never-ready", "not ready within"),
-        ("1.2.0-crash", "ended|restarted"),
+        ("1.2.0-crash", "exited with exit code 1; its last words: "),
     ],
 )
 def test_a_bad_version_has_no_users_and_goes_again(
