@@ -112,9 +112,11 @@ class Kubernetes:
             instances=(),
             secrets=params["secrets"],
         )
-        deployments = Deployments(self._api, self._cluster, self._project, self._key(not dry), dry)
+        # What only looks leaves nothing: its Secret has a name that no release will ever ask for.
+        key = secrets.token_bytes(32) if dry else self._key(True)
+        deployments = Deployments(self._api, self._cluster, self._project, key, dry)
         timeout = params["commands"]["timeout"]
-        return JobRuns(self._api, self._cluster, self._project, deployments, slot, timeout)
+        return JobRuns(self._api, self._cluster, self._project, deployments, slot, timeout, dry)
 
     def report(self, params: Params) -> t.Dict[str, t.Any]:
         ledger = Ledger(self.documents)

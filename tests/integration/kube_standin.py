@@ -28,8 +28,51 @@ Manifest = dict[str, t.Any]
 Key = tuple[str, str]  # plural, name
 # Of a pod and a path: the status and the document that its process answers with.
 Application = t.Callable[[Manifest, str], tuple[int, t.Any]]
-# Of a Job: the exit code and the log of its command.
-Command = t.Callable[[Manifest], tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class Came:
+    """What the command of a Job has come to.
+
+    Attributes:
+        code: its exit code; None while it runs.
+        waiting: why its container does not start, as a kubelet says it.
+        terminated: what a kubelet says of its end besides.
+        late: its time was over, and the cluster has ended it: its pod is gone.
+    """
+
+    code: int | None = 0
+    log: str = ""
+    waiting: Manifest = field(default_factory=dict)
+    terminated: Manifest = field(default_factory=dict)
+    late: bool = False
+
+    def conditions(self) -> list[Manifest]:
+        """Of the Job."""
+        if self.late:
+            told = "Job was active longer than specified deadline"
+            why = {"reason": "DeadlineExceeded", "message": told}
+            return [{"type": "Failed", "status": "True", **why}]
+        if self.waiting or self.code is None:
+            return []
+        if not self.code:
+            return [{"type": "Complete", "status": "True"}]
+        told = "Job has reached the specified backoff limit"
+        why = {"reason": "BackoffLimitExceeded", "message": told}
+        return [{"type": "Failed", "status": "True", **why}]
+
+    def state(self) -> Manifest:
+        """Of the container."""
+        if self.waiting:
+            return {"waiting": self.waiting}
+        if self.code is None:
+            return {"running": {"startedAt": _new("creationTimestamp", 0)}}
+        reason = "Error" if self.code else "Completed"
+        return {"terminated": {"exitCode": self.code, "reason": reason, **self.terminated}}
+
+
+# Asked of a Job again and again, until it has ended.
+Command = t.Callable[[Manifest], Came]
 
 NAMESPACE = "tagadodo"
 DOMAIN = "deploy.tagadodo.com/"
@@ -40,8 +83,8 @@ def says_its_version(pod: Manifest, path: str) -> tuple[int, t.Any]:
     return 200, {"status": "ok", "version": pod["metadata"]["annotations"][f"{DOMAIN}version"]}
 
 
-def does_nothing(_job: Manifest) -> tuple[int, str]:
-    return 0, ""
+def does_nothing(_job: Manifest) -> Came:
+    return Came()
 
 
 @dataclass
@@ -112,9 +155,12 @@ class StandIn:
             if below == "proxy":
                 return self._proxied(plural, name, "/" + more)
             if below == "log":
-                return 200, self.objects[plural, name].get("log", "")
+                pod = self.objects.get((plural, name))
+                return (200, pod.get("log", "")) if pod else (404, _status(f"no {name}"))
             dry = query.get("dryRun") == "All"
             if method == "GET":
+                if plural in ("jobs", "pods"):
+                    self.settle()
                 return self._read(plural, name, query.get("labelSelector", ""))
             if method == "DELETE":
                 return self._delete(plural, name)
@@ -187,10 +233,15 @@ class StandIn:
         kept = {
             name: self.objects["pods", name] for name in wanted if ("pods", name) in self.objects
         }
+        for one in self.of("jobs"):
+            if not (one.get("status") or {}).get("conditions"):
+                self._work(one, wanted)
+            elif ("pods", one["metadata"]["name"]) in self.objects:
+                kept[one["metadata"]["name"]] = self.objects["pods", one["metadata"]["name"]]
         for one in self.of("pods"):
             del self.objects["pods", one["metadata"]["name"]]
-        for name, pod in wanted.items():
-            self.objects["pods", name] = kept.get(name, pod)
+        for name, pod in {**wanted, **kept}.items():
+            self.objects["pods", name] = pod
         for one in self.of("services"):
             name = one["metadata"]["name"]
             addresses = [
@@ -207,26 +258,23 @@ class StandIn:
             seen.setdefault("observedGeneration", route["metadata"]["generation"])
             route["status"] = {"parents": [{"conditions": [seen]}]}
 
-    def _ended(self, job: Manifest) -> Manifest:
-        """The pod of a Job whose command has ended."""
-        code, log = self.command(job)
-        ended = "Failed" if code else "Complete"
-        job["status"] = {"conditions": [{"type": ended, "status": "True"}]}
+    def _work(self, job: Manifest, pods: dict[str, Manifest]) -> None:
+        """Let a Job come to what it comes to."""
+        came = self.command(job)
+        job["status"] = {"conditions": came.conditions()}
         template, name = job["spec"]["template"], job["metadata"]["name"]
-        labels = {**template["metadata"]["labels"], "job-name": name}
-        terminated = {"exitCode": code, "reason": "Error" if code else "Completed"}
-        return {
+        if came.late:
+            return
+        status: Manifest = {"containerStatuses": [{"name": "job", "state": came.state()}]}
+        pods[name] = {
             "metadata": {
                 "name": name,
-                "labels": labels,
+                "labels": {**template["metadata"]["labels"], "job-name": name},
                 "creationTimestamp": _new("creationTimestamp", 0),
             },
             "spec": template["spec"],
-            "log": log,
-            "status": {
-                "phase": "Failed" if code else "Succeeded",
-                "containerStatuses": [{"name": "job", "state": {"terminated": terminated}}],
-            },
+            "log": came.log,
+            "status": status,
         }
 
     def _pod_of(self, deployment: Manifest, number: int) -> tuple[str, Manifest]:
