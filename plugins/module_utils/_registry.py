@@ -40,14 +40,15 @@ def resolve_tags(tags: t.Sequence[str]) -> t.Dict[str, t.Dict[str, str]]:
 
 
 def _resolve(tag: str) -> t.Dict[str, str]:
+    import docker.errors
     import requests
 
     try:
         return {"digest": _digest(tag), "source": "registry"}
     except _Refused as error:
         return {"error": str(error)}
-    except (requests.RequestException, OSError) as error:
-        return {"error": re.sub(r"\s+", " ", str(error))}
+    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+        return {"error": f"{parted(tag)[0]}: " + re.sub(r"\s+", " ", str(error)).strip()}
 
 
 def _digest(tag: str) -> str:
@@ -67,10 +68,16 @@ def _digest(tag: str) -> str:
         answer = _head(session, [url.format(scheme) for scheme in schemes])
         if answer.status_code == 401:
             _log_in(session, answer.headers.get("WWW-Authenticate", ""), host)
-            answer = session.head(answer.url, timeout=TIMEOUT)
+            answer = _head(session, [answer.url])
+    named = f"{repository}:{reference}"
+    if answer.status_code in (401, 403):
+        told = f"refuses {named} ({answer.status_code}); docker login {host} first"
+        raise _Refused(f"{host} {told}")
+    if answer.status_code != 200:
+        raise _Refused(f"{host} answers {answer.status_code} for {named}")
     digest = str(answer.headers.get("Docker-Content-Digest", ""))
-    if answer.status_code != 200 or not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
-        raise _Refused(f"{host} answers {answer.status_code} for {repository}:{reference}")
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+        raise _Refused(f"{host} does not say which digest {named} has")
     return digest
 
 
@@ -78,11 +85,11 @@ def _head(session: t.Any, urls: t.Sequence[str]) -> t.Any:
     import requests
 
     try:
-        return session.head(urls[0], timeout=TIMEOUT)
+        return session.head(urls[0], timeout=TIMEOUT, allow_redirects=True)
     except requests.ConnectionError:
         if len(urls) == 1:
             raise
-        return session.head(urls[1], timeout=TIMEOUT)
+        return session.head(urls[1], timeout=TIMEOUT, allow_redirects=True)
 
 
 def _log_in(session: t.Any, challenge: str, host: str) -> None:
@@ -91,21 +98,31 @@ def _log_in(session: t.Any, challenge: str, host: str) -> None:
     scheme, _space, rest = challenge.partition(" ")
     asked = dict(re.findall(r'(\w+)="([^"]*)"', rest))
     if scheme.lower() != "bearer":
-        session.auth = (user, password)
+        session.auth = (user, password) if user else None
         return
     realm = asked.pop("realm", "")
     given = {"auth": (user, password)} if user else {}
     answer = session.get(realm, params=asked, timeout=TIMEOUT, **given)
-    token = answer.json() if answer.ok else {}
-    if not (token.get("token") or token.get("access_token")):
+    token = _token(answer)
+    if not token:
         raise _Refused(f"{host} gives no token ({answer.status_code}); docker login {host} first")
-    session.headers["Authorization"] = f"Bearer {token.get('token') or token['access_token']}"
+    session.headers["Authorization"] = f"Bearer {token}"
+
+
+def _token(answer: t.Any) -> str:
+    try:
+        document = answer.json() if answer.ok else {}
+        return str(document.get("token") or document.get("access_token") or "")
+    except (ValueError, AttributeError):
+        return ""
 
 
 def _credentials(host: str) -> t.Tuple[str, str]:
     import docker.auth
 
-    known = docker.auth.load_config().resolve_authconfig(host) or {}
+    found = docker.auth.load_config().resolve_authconfig(host) or {}
+    # What helpers give is written with capitals, what stands in the file without.
+    known = {key.lower(): value for key, value in found.items()}
     return str(known.get("username") or ""), str(known.get("password") or "")
 
 
