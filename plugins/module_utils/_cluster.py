@@ -208,10 +208,22 @@ def _counters(raw: object) -> t.Optional[Counters]:
     for key in ("url", "codes"):
         if not known.get(key):
             raise ClusterError(f"{path}.{key}: missing; both url and codes are needed")
-    if "<slot>" not in known["codes"]:
-        raise ClusterError(f"{path}.codes: write <slot> where the query names a slot")
+    for key in ("url", "codes", "seconds", "token_file", "ca_file"):
+        if not isinstance(known.get(key) or "", str):
+            raise ClusterError(f"{path}.{key}: {known[key]!r} is no text")
+    if not re.match(r"https?://.", known["url"]):
+        raise ClusterError(
+            f"{path}.url: {known['url']!r} is not a URL such as http://127.0.0.1:9090"
+        )
+    for key in ("codes", "seconds"):
+        if known.get(key) and "<slot>" not in known[key]:
+            raise ClusterError(f"{path}.{key}: write <slot> where the query names a slot")
+    if not isinstance(known.get("validate_certs", True), bool):
+        raise ClusterError(
+            f"{path}.validate_certs: {known['validate_certs']!r} is neither true nor false"
+        )
     source = {key: known[key] for key in known if key not in ("codes", "seconds")}
-    return Counters(str(known["codes"]), str(known.get("seconds") or ""), source)
+    return Counters(known["codes"], known.get("seconds") or "", source)
 
 
 def _version(raw: object) -> t.Tuple[int, int]:

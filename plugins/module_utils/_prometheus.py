@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # This module util is PRIVATE to the collection.
-"""Ask Prometheus for one number."""
+"""Ask Prometheus for one number, or for those of several series."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._target import (
 )
 
 Value = t.Tuple[t.Optional[float], str]
+Series = t.Tuple[t.Mapping[str, str], float]
 
 
 @dataclass(frozen=True)
@@ -31,22 +32,25 @@ class Metric:
     token: str = field(default="", repr=False)
     ca_file: str = ""
     validate_certs: bool = True
+    where: str = ""
 
     @classmethod
-    def parse(cls, raw: t.Mapping[str, t.Any]) -> Metric:
+    def parse(cls, raw: t.Mapping[str, t.Any], where: str = "") -> Metric:
         """Make a metric of the module's arguments.
+
+        Args:
+            where: setting that describes it, for messages; ``metrics.NAME`` where it is not given.
 
         Raises:
             TargetError: the URL is none, or the file with the token cannot be read.
         """
         name, url = raw["name"], raw["url"].rstrip("/")
+        where = where or f"metrics.{name}"
         if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
-            raise TargetError(
-                f"metrics.{name}.url: {url!r} is not a URL such as http://127.0.0.1:9090"
-            )
-        token = _token(f"metrics.{name}.token_file", raw.get("token_file") or "")
+            raise TargetError(f"{where}.url: {url!r} is not a URL such as http://127.0.0.1:9090")
+        token = _token(f"{where}.token_file", raw.get("token_file") or "")
         validate = raw.get("validate_certs", True)
-        return cls(name, url, raw["query"], token, raw.get("ca_file") or "", validate)
+        return cls(name, url, raw["query"], token, raw.get("ca_file") or "", validate, where)
 
     def request(self, timeout: float, at: t.Optional[float] = None) -> Request:
         """
@@ -68,23 +72,20 @@ class Metric:
         try:
             value = _number(answer)
         except _NoNumber as error:
-            return None, f"metrics.{self.name}: Prometheus {error}"
+            return None, f"{self.where}: Prometheus {error}"
         return (value if math.isfinite(value) else None), ""
 
-    def series(self, answer: Answer, label: str) -> t.Tuple[t.Dict[str, float], str]:
-        """The numbers of several series by one of their labels; with a reason if there are none that can be read."""
+    def series(self, answer: Answer) -> t.Tuple[t.List[Series], str]:
+        """The labels and the number of every series; with a reason if there are none that can be read."""
         try:
             data = _data(answer)
-            return {
-                str(one["metric"].get(label, "")): float(one["value"][1])
-                for one in data["result"]
-                if math.isfinite(float(one["value"][1]))
-            }, ""
+            found = [(dict(one["metric"]), float(one["value"][1])) for one in data["result"]]
+            return [one for one in found if math.isfinite(one[1])], ""
         except _NoNumber as error:
-            return {}, f"metrics.{self.name}: Prometheus {error}"
+            return [], f"{self.where}: Prometheus {error}"
         except (ValueError, LookupError, TypeError, AttributeError):
             said = f"answers {answer.status} in words of its own: {answer.excerpt()}"
-            return {}, f"metrics.{self.name}: Prometheus {said}"
+            return [], f"{self.where}: Prometheus {said}"
 
 
 class _NoNumber(Exception):

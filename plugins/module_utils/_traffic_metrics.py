@@ -4,12 +4,15 @@
 # This module util is PRIVATE to the collection.
 """What users did, by the counters of whatever leads them to pods: Prometheus knows them, and no log is there to read.
 
-Counters are read as they stand, and subtracted: a counter that was set back begins again at 0. They are as old as the
-last scrape, so that requests are seen later than in a log. They tell no clients apart.
+Counters are read as they stand, and subtracted, each series by itself: one that was set back begins again at 0, and one
+that Prometheus does not know for a while goes on from where it was. They are as old as the last scrape, so that requests
+are seen later than in a log. They tell no clients apart.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import typing as t
 
@@ -28,12 +31,17 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._questions import 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS, other_slot
 
 TIMEOUT = 3.0  # seconds that an answer of Prometheus may take
+WHERE = "deploy_kubernetes.requests"
 ROUTE = "all"  # a histogram is not told apart by path
 LEFT = "499"
 MISSING = ("401", "403", "404")
-# Of a cursor: numbers by slot, kind of counter and label.
+KINDS = {
+    "requests": "code",
+    "latency": "le",
+}  # of counters, and the label that tells their series apart
+SETTINGS = {"requests": "codes", "latency": "seconds"}
+# Of a cursor: numbers by slot, kind of counter, and label with what tells series apart that share it (``200 1f0c…``).
 Standing = t.Dict[str, t.Dict[str, t.Dict[str, float]]]
-KINDS = {"requests": "code", "latency": "le"}  # and the label that tells its series apart
 
 
 class TrafficMetrics:
@@ -46,63 +54,113 @@ class TrafficMetrics:
     def begin(self, services: t.Sequence[Watched], seconds: float, now: float) -> Heard:
         seen, cursors, lately = {}, {}, {}
         for one, counters in self._of(services):
-            standing, problems = self._standing(counters, one.name, now)
-            before, more = self._standing(counters, one.name, now - seconds)
-            counts = {
-                slot: _counted(before.get(slot, {}), standing.get(slot, {})) for slot in SLOTS
-            }
+            standing, problem = self._standing(counters, one.name, now)
+            before, more = (
+                ({}, "") if problem else self._standing(counters, one.name, now - seconds)
+            )
+            problems = tuple(text for text in (problem, more) if text)
+            counts = {slot: _counted(before, standing, slot, since=before) for slot in SLOTS}
+            if problems:
+                counts = dict.fromkeys(SLOTS, SlotCounts())
             old = other_slot(one.slot)
-            seen[one.name] = ServiceLook({old: SlotLook(counts[old])}, {}, (*problems, *more))
-            cursors[one.name] = standing
+            seen[one.name] = ServiceLook({old: SlotLook(counts[old])}, {}, problems)
+            if not problem:
+                cursors[one.name] = standing
             lately[one.name] = Recent(counts, seconds)
         return Heard(seen, cursors, lately, seconds if lately else 0.0)
 
     def go_on(self, services: t.Sequence[Watched], last: Data, now: float) -> Heard:
         seen, cursors = {}, {}
         for one, counters in self._of(services):
-            standing, problems = self._standing(counters, one.name, now)
-            before = last["cursors"].get(one.name, {})
-            # What Prometheus does not say now is asked for again from where it was.
-            cursors[one.name] = standing if not problems else before
-            counts = {
-                slot: SlotLook(_counted(before.get(slot, {}), standing.get(slot, {})))
-                for slot in SLOTS
-                if not problems
-            }
-            seen[one.name] = ServiceLook(counts, {}, problems)
+            standing, problem = self._standing(counters, one.name, now)
+            before = last["cursors"].get(one.name)
+            if problem:  # and it is asked again from where it was
+                seen[one.name] = ServiceLook({}, {}, (problem,))
+                continue
+            if before is None:
+                told = f"{WHERE}: requests are counted from here on, the release began without them"
+                seen[one.name] = ServiceLook({}, {}, (told,))
+            else:
+                counts = {slot: SlotLook(_counted(before, standing, slot)) for slot in SLOTS}
+                seen[one.name] = ServiceLook(counts)
+            cursors[one.name] = _known_now(before or {}, standing)
         return Heard(seen, cursors, {}, max(0.0, now - last["at"]))
 
     def _of(self, services: t.Sequence[Watched]) -> t.Iterator[t.Tuple[Watched, Counters]]:
         if self._counters:
             yield from ((one, self._counters) for one in services)
 
-    def _standing(
-        self, counters: Counters, service: str, at: float
-    ) -> t.Tuple[Standing, t.Tuple[str, ...]]:
-        """The counters of both slots at a time, and why some are not known."""
+    def _standing(self, counters: Counters, service: str, at: float) -> t.Tuple[Standing, str]:
+        """The counters of both slots at a time; none where some are not known, and why."""
         found: Standing = {}
-        problems: t.List[str] = []
         for slot in SLOTS:
             for kind, label in KINDS.items():
                 query = counters.query(kind, {**self._known, "service": service, "slot": slot})
                 if not query:
                     continue
-                metric = Metric.parse(
-                    {"name": f"{service} {kind}", "query": query, **counters.source}
-                )
-                series, problem = metric.series(ask(metric.request(TIMEOUT, at)), label)
-                found.setdefault(slot, {})[kind] = series
-                problems += [problem] if problem else []
-        return found, tuple(dict.fromkeys(problems))
+                raw = {"name": f"{service} {kind}", "query": query, **counters.source}
+                metric = Metric.parse(raw, WHERE)
+                series, problem = metric.series(ask(metric.request(TIMEOUT, at)))
+                wrong = [labels for labels, _count in series if not _is_told(kind, labels)]
+                if wrong and not problem:
+                    problem = f"{WHERE}.{SETTINGS[kind]}: a series has no label {label} that can be read: {wrong[0]}"
+                if problem:
+                    return {}, problem
+                by_name = found.setdefault(slot, {}).setdefault(kind, {})
+                by_name.update((_name(labels, label), count) for labels, count in series)
+        return found, ""
 
 
-def _counted(before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]) -> SlotCounts:
-    """What was counted between two times."""
-    codes = _grown(before.get("requests", {}), after.get("requests", {}))
+def _is_told(kind: str, labels: t.Mapping[str, str]) -> bool:
+    """Whether a series says what it counts."""
+    text = labels.get(KINDS[kind], "")
+    if kind == "requests":
+        return bool(text)
+    try:
+        return float(text) > 0
+    except ValueError:
+        return False
+
+
+def _name(labels: t.Mapping[str, str], label: str) -> str:
+    """Of a series: short, since every look has it."""
+    others = {key: value for key, value in labels.items() if key != label}
+    told = hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:8]
+    return f"{labels[label]} {told}" if others else labels[label]
+
+
+def _known_now(before: Standing, standing: Standing) -> Standing:
+    """Where counters stand, by what was last known of each."""
+    return {
+        slot: {
+            kind: {
+                **before.get(slot, {}).get(kind, {}),
+                **standing.get(slot, {}).get(kind, {}),
+            }
+            for kind in KINDS
+        }
+        for slot in SLOTS
+    }
+
+
+def _counted(
+    before: Standing, after: Standing, slot: str, since: t.Optional[Standing] = None
+) -> SlotCounts:
+    """What was counted between two times.
+
+    Args:
+        since: of a slot that is not in it nothing was known before: what its counters say may be years old.
+    """
+    grown = {
+        kind: _grown(before.get(slot, {}).get(kind, {}), after.get(slot, {}).get(kind, {}))
+        for kind in KINDS
+        if since is None or since.get(slot, {}).get(kind)
+    }
+    codes = {code: count for code, count in grown.get("requests", {}).items() if count}
     failed = sum(count for code, count in codes.items() if code.startswith("5"))
-    neutral = codes.get(LEFT, 0) + sum(n for code, n in codes.items() if code.startswith("1"))
+    neutral = sum(count for code, count in codes.items() if _is_neutral(code))
     total = sum(codes.values())
-    histogram = _histogram(_grown(before.get("latency", {}), after.get("latency", {})))
+    histogram = _histogram(grown.get("latency", {}))
     return SlotCounts(
         requests=total,
         attempts=total - neutral,
@@ -114,13 +172,19 @@ def _counted(before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]) -> Slo
     )
 
 
+def _is_neutral(code: str) -> bool:
+    """Whether a request says nothing of who was asked: its client left (Envoy writes 0), or it was an upgrade."""
+    return code in (LEFT, "0", "000") or code.startswith("1")
+
+
 def _grown(before: t.Mapping[str, float], after: t.Mapping[str, float]) -> t.Dict[str, int]:
-    """By how much counters have grown, those that have."""
-    grown = {}
-    for label, count in after.items():
-        was = before.get(label, 0.0)
-        grown[label] = round(count - was if count >= was else count)
-    return {label: count for label, count in grown.items() if count > 0}
+    """By how much counters have grown, by their label."""
+    grown: t.Dict[str, float] = {}
+    for name, count in after.items():
+        was = before.get(name, 0.0)
+        label = name.partition(" ")[0]
+        grown[label] = grown.get(label, 0.0) + (count - was if count >= was else count)
+    return {label: round(count) for label, count in grown.items()}
 
 
 def _histogram(cumulative: t.Mapping[str, int]) -> t.Dict[int, int]:

@@ -31,6 +31,7 @@ BACKEND = {
     "port": 3000,
     "hostnames": ["api.example.com"],
 }
+COUNTERS = {"url": "http://127.0.0.1:9090", "codes": 'requests{slot="<slot>"}'}
 
 
 def test_nothing_said_is_a_cluster_without_a_gateway() -> None:
@@ -41,6 +42,17 @@ def test_a_gateway_is_in_the_same_namespace_where_nothing_else_is_said() -> None
     described = {"namespace": "shop", "version": "v1.32.4-gke.7", "gateway": {"name": "public"}}
     cluster = Cluster.parse(described, "tagadodo")
     assert cluster == Cluster("shop", (1, 32), Gateway("public", "shop"))
+
+
+def test_queries_name_the_slot_they_are_about() -> None:
+    codes = 'requests{ns="<namespace>",to="<project>-<service>-<slot>"}'
+    described = {**COUNTERS, "codes": codes, "validate_certs": False}
+    counters = Cluster.parse({"requests": described}, "tagadodo").counters
+    assert counters is not None
+    known = {"namespace": "shop", "project": "tagadodo", "service": "backend", "slot": "blue"}
+    assert counters.query("requests", known) == 'requests{ns="shop",to="tagadodo-backend-blue"}'
+    assert counters.query("latency", known) == ""
+    assert counters.source == {"url": "http://127.0.0.1:9090", "validate_certs": False}
 
 
 @pytest.mark.parametrize(
@@ -80,6 +92,40 @@ def test_a_gateway_is_in_the_same_namespace_where_nothing_else_is_said() -> None
         (
             {"pull_secrets": ["Registry"]},
             "deploy_kubernetes.pull_secrets: 'Registry' is no name of an object on Kubernetes",
+        ),
+        (
+            {"requests": "http://127.0.0.1:9090"},
+            "deploy_kubernetes.requests: 'http://127.0.0.1:9090' is no dictionary of url, codes, seconds, token_file,"
+            " ca_file, validate_certs",
+        ),
+        (
+            {"requests": {**COUNTERS, "code": "x"}},
+            "deploy_kubernetes.requests.code: not known; did you mean codes?",
+        ),
+        (
+            {"requests": {"codes": COUNTERS["codes"]}},
+            "deploy_kubernetes.requests.url: missing; both url and codes are needed",
+        ),
+        (
+            {"requests": {"url": COUNTERS["url"]}},
+            "deploy_kubernetes.requests.codes: missing; both url and codes are needed",
+        ),
+        (
+            {"requests": {**COUNTERS, "url": "prometheus:9090"}},
+            "deploy_kubernetes.requests.url: 'prometheus:9090' is not a URL such as http://127.0.0.1:9090",
+        ),
+        (
+            {"requests": {**COUNTERS, "codes": "sum(requests)"}},
+            "deploy_kubernetes.requests.codes: write <slot> where the query names a slot",
+        ),
+        (
+            {"requests": {**COUNTERS, "seconds": "sum(seconds_bucket)"}},
+            "deploy_kubernetes.requests.seconds: write <slot> where the query names a slot",
+        ),
+        ({"requests": {**COUNTERS, "codes": 5}}, "deploy_kubernetes.requests.codes: 5 is no text"),
+        (
+            {"requests": {**COUNTERS, "validate_certs": "maybe"}},
+            "deploy_kubernetes.requests.validate_certs: 'maybe' is neither true nor false",
         ),
     ],
 )
