@@ -215,6 +215,8 @@ class StandIn:
     def _proxied(self, plural: str, name: str, path: str) -> tuple[int, t.Any]:
         """What a process answers, by its pod or by a Service."""
         known = name.split(":")[1] if ":" in name else name
+        if (plural, known) not in self.objects:
+            return 404, _status(f'{plural} "{known}" not found')
         if plural == "services":
             selector = self.objects[plural, known]["spec"]["selector"]
             pods = [one for one in self.of("pods") if _selects(selector, one) and is_ready(one)]

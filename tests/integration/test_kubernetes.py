@@ -7,11 +7,22 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import typing as t
+from dataclasses import replace
 
 import pytest
 from conftest import REGISTRY
-from kube_standin import DOMAIN, Manifest, StandIn, running, says_its_version
+from counted import Gateway, prometheus
+from kube_standin import (
+    DOMAIN,
+    Manifest,
+    StandIn,
+    does_nothing,
+    running,
+    says_its_version,
+)
+from migrated import MIGRATIONS, Database
 from on_cluster import OnCluster
 
 GATEWAY = {"name": "public", "namespace": "gateways"}
@@ -42,6 +53,7 @@ def well(standin: StandIn) -> t.Iterator[None]:
     standin.written.clear()
     yield
     standin.application = says_its_version
+    standin.command = does_nothing
 
 
 def live(standin: StandIn) -> tuple[str, str]:
@@ -170,6 +182,75 @@ def test_secrets_are_nowhere_but_in_a_secret(cluster: OnCluster, standin: StandI
     assert "hush-hush" not in told.output
     kept = [one for (kind, _n), one in standin.objects.items() if kind != "secrets"]
     assert "hush-hush" not in json.dumps(kept)
+
+
+def test_migrations_are_jobs_of_the_new_image_before_traffic_moves(
+    cluster: OnCluster, standin: StandIn
+) -> None:
+    database = Database(lambda: weights(standin.of("httproutes")[0])["blue"])
+    standin.command = database.command
+    database.files = ["1-users", "2-orders", "3-carts"]
+    before = standin.of("secrets")
+    told = cluster.deploy("1.1.0", "--check", "--diff", migrations=MIGRATIONS)
+    assert told.code == 0, told.output
+    assert {one["kind"] for one in standin.written} <= {"Job", "ConfigMap", "Secret"}
+    assert standin.of("secrets") == before
+    assert database.applied == ["1-users"]
+
+    standin.written.clear()
+    database.ran.clear()
+    done = cluster.deploy("1.1.0", migrations=MIGRATIONS)
+    assert done.code == 0, done.output
+    assert database.ran == [("status", 0), ("up", 0), ("status", 0)]
+    jobs = [one for one in standin.written if one["kind"] == "Job"]
+    (blue,) = {pod["spec"]["containers"][0]["image"] for pod in standin.of("pods", slot="blue")}
+    assert {one["spec"]["template"]["spec"]["containers"][0]["image"] for one in jobs} == {blue}
+    assert records(standin)[-1]["migrations"]["applied"] == ["2-orders", "3-carts"]
+    assert standin.of("jobs") == []
+    assert "hush-hush" not in json.dumps(jobs)
+
+    back = cluster.play("rollback", "-e", "migrations=revert", migrations=MIGRATIONS)
+    assert back.code == 0, back.output
+    assert database.applied == ["1-users"]
+    assert [one for one, _share in database.ran if one == "down"] == ["down", "down"]
+    assert live(standin) == ("green", "1.0.0")
+
+    # A controller was killed while its Job ran.
+    left = {**jobs[-1], "metadata": {**jobs[-1]["metadata"], "name": "tagadodo-backend-migrate-0"}}
+    database.old = (left["metadata"]["name"], 5)
+    database.ran.clear()
+    standin.objects["jobs", left["metadata"]["name"]] = left
+    database.broken = "MongoServerError: E11000 duplicate key"
+    standin.written.clear()
+    failed = cluster.deploy("1.1.0", migrations=MIGRATIONS)
+    assert failed.code != 0
+    assert [one for one, _share in database.ran] == ["status", "up", "status"]
+    assert "migrations.up (migrate up) failed with exit code 1" in failed.reason
+    assert database.broken in failed.reason
+    assert "\n" not in failed.reason
+    assert all(share["blue"] == 0 for share in weighed(standin))
+    assert records(standin)[-1]["outcome"] == "failed"
+    assert live(standin) == ("green", "1.0.0")
+    assert standin.of("jobs") == []
+
+
+def test_a_canary_that_answers_its_users_with_errors_is_taken_back_though_all_probes_are_fine(
+    cluster: OnCluster, standin: StandIn
+) -> None:
+    gateway = Gateway(lambda: weights(standin.of("httproutes")[0]))
+    with prometheus(gateway) as url:
+        counters = {"url": url, "codes": "requests_<slot>"}
+        judged = replace(cluster, kubernetes={**cluster.kubernetes, "requests": counters})
+        failed = judged.deploy("1.1.0", **CANARY)
+    assert failed.code != 0
+    (verdict,) = records(standin)[-1]["verdicts"]
+    assert (verdict["rule"], verdict["kind"]) == ("critical errors", "fail"), failed.output
+    assert verdict["sentence"] in failed.reason
+    assert re.search(r"blue \d+ requests, [1-9]\d* failed, \d+ probes, 0 bad", failed.output)
+    assert weighed(standin)[-1]["blue"] == 0
+    assert max(share["blue"] for share in weighed(standin)) < 100
+    assert records(standin)[-1]["outcome"] == "failed"
+    assert live(standin) == ("green", "1.0.0")
 
 
 def test_a_cluster_that_is_not_there_is_said_in_one_line(
