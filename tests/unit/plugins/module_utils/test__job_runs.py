@@ -9,6 +9,7 @@ import pathlib
 import threading
 import typing as t
 
+import kubernetes_services as k
 import pytest
 from kube_standin import DOMAIN, Came, Manifest, StandIn
 
@@ -27,27 +28,14 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._migration import 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_history import (
     MigrationError,
 )
-from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import parse_services
 
-SETTINGS = parse_services(
-    {
-        "backend": {
-            "image": "tagadodo/backend",
-            "port": 3000,
-            "hostnames": ["api.example.com"],
-            "version": "1.0.0",
-            "env": {"LEVEL": "info"},
-            "kubernetes": {},
-        }
-    }
-)[0].settings
 SLOT = Slot(
     service="backend",
     slot="blue",
     release="20260101-000001",
     version="1.0.0",
     image="registry.example.com/tagadodo/backend@sha256:1",
-    runtime=SETTINGS,
+    runtime=k.services()["backend"].settings,
     instances=(),
     secrets={"MONGO_URI": "hush-hush"},
 )
