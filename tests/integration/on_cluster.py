@@ -46,32 +46,38 @@ class OnCluster:
         Args:
             settings: of the service, for this once.
         """
+        with self.started(playbook, *arguments, **settings) as process:
+            output, _nothing = process.communicate(timeout=600)
+        empty: dict[str, t.Any] = {"hosts": {}, "tasks": [], "failures": [], "recap": {}}
+        known = json.loads(self._report.read_text()) if self._report.exists() else empty
+        return Run(process.returncode, output, known)
+
+    def started(self, playbook: str, *arguments: str, **settings: t.Any) -> subprocess.Popen[str]:
+        """The same, still running, in a session of its own."""
         self._write(settings)
-        report = self.work / "report.json"
-        report.unlink(missing_ok=True)
+        self._report.unlink(missing_ok=True)
         environment = {
             **os.environ,
             "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/integration/plugins/callback"),
             "ANSIBLE_CALLBACKS_ENABLED": "invocations",
             "ANSIBLE_NOCOLOR": "1",
-            "INVOCATIONS_FILE": str(report),
+            "INVOCATIONS_FILE": str(self._report),
         }
         program = str(pathlib.Path(sys.executable).parent / "ansible-playbook")
-        command = [program, f"{playbook}.yml", "-i", str(self.work / "hosts.yml"), *arguments]
-        ran = subprocess.run(
-            command,
+        return subprocess.Popen(
+            [program, f"{playbook}.yml", "-i", str(self.work / "hosts.yml"), *arguments],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
-            timeout=600,
+            start_new_session=True,
         )
-        empty: dict[str, t.Any] = {"hosts": {}, "tasks": [], "failures": [], "recap": {}}
-        known = json.loads(report.read_text()) if report.exists() else empty
-        return Run(ran.returncode, ran.stdout, known)
+
+    @property
+    def _report(self) -> pathlib.Path:
+        return self.work / "report.json"
 
     def deploy(self, version: str, *arguments: str, **settings: t.Any) -> Run:
         return self.play("deploy", "-e", f"version={version}", *arguments, **settings)

@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import re
+import signal
+import time
 import typing as t
 from dataclasses import replace
 
@@ -113,9 +116,8 @@ def test_a_check_says_what_the_run_does_and_does_nothing(
     back = cluster.play("rollback")
     assert back.code == 0, back.output
     assert live(standin) == ("green", "1.0.0")
-    assert [one["outcome"] for one in records(standin)][-2:] == ["rolled_back", "succeeded"] or [
-        one["outcome"] for one in records(standin)
-    ]
+    outcomes = [one["outcome"] for one in records(standin)]
+    assert outcomes[-2:] == ["rolled_back", "succeeded"]
 
 
 def test_a_canary_goes_share_by_share(cluster: OnCluster, standin: StandIn) -> None:
@@ -129,6 +131,31 @@ def test_a_canary_goes_share_by_share(cluster: OnCluster, standin: StandIn) -> N
     ]
     assert cluster.play("rollback").code == 0
     assert live(standin) == ("green", "1.0.0")
+
+
+@pytest.mark.parametrize(("then", "ends"), [("deploy", "blue"), ("rollback", "green")])
+def test_what_a_killed_run_has_begun_is_ended_or_taken_back(
+    cluster: OnCluster, standin: StandIn, then: str, ends: str
+) -> None:
+    settings = {**CANARY, "canary": {"shares": [10, 50, 100], "minimum": 20, "maximum": 60}}
+    with cluster.started("deploy", "-e", "version=1.1.0", **settings) as process:
+        deadline = time.monotonic() + 120
+        while not any(share["blue"] == 10 for share in weighed(standin)):
+            assert time.monotonic() < deadline
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.2)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert records(standin)[-1]["outcome"] == "running"
+    standin.written.clear()
+    again = cluster.deploy("1.1.0", **CANARY) if then == "deploy" else cluster.play(then)
+    assert again.code == 0, again.output
+    assert "took over the lock of a dead run" in again.output
+    shares = [share["blue"] for share in weighed(standin)]
+    assert shares == ([10, 50, 100] if then == "deploy" else [0])
+    assert live(standin)[0] == ends
+    assert {one["outcome"] for one in records(standin)} <= {"succeeded", "failed", "rolled_back"}
+    if then == "deploy":
+        assert cluster.play("rollback").code == 0
 
 
 def test_a_version_that_says_it_is_another_never_has_users(
