@@ -10,6 +10,7 @@ import json
 import os
 import re
 import threading
+import time
 import typing as t
 
 import pytest
@@ -112,7 +113,20 @@ def api(
             json.dumps({"spec": {"type": "NodePort"}}),
         )
     )
+    _await_answer(cluster.url(SERVICE, NAMESPACE))
     return made
+
+
+def _await_answer(url: str) -> None:
+    """Until the node leads to the port that its Service has only just been given."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            requests.get(f"{url}/health/live", timeout=5).raise_for_status()
+            return
+        except requests.RequestException:
+            assert time.monotonic() < deadline, f"{url} does not answer"
+            time.sleep(0.2)
 
 
 @dataclasses.dataclass
@@ -165,12 +179,10 @@ class Users:
             answer = session.get(f"{self.url}/health/live", timeout=10)
             answer.raise_for_status()
             self.versions.add(answer.json()["version"])
-        except requests.ConnectionError as error:
-            if kept:
-                return False
-            self.lost.append(str(error))
         except requests.RequestException as error:
-            self.lost.append(str(error))
+            if kept and isinstance(error, requests.ConnectionError):
+                return False
+            self.lost.append(f"{time.strftime('%H:%M:%S')} {error}")
         self.sent += 1
         return True
 
