@@ -18,16 +18,22 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._kube_api import (
     KubeError,
     Manifest,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import DOMAIN, MANAGER
+from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import (
+    DOMAIN,
+    MANAGER,
+    label_value,
+)
 
 TEXT = "document"  # key of the text
 LABELS = {"app.kubernetes.io/managed-by": MANAGER, f"{DOMAIN}kind": "document"}
 PATH = f"{DOMAIN}path"
+# By which those of a folder are listed: the first part of their path, and all but the last.
+ROOT, FOLDER = f"{DOMAIN}root", f"{DOMAIN}folder"
 LONGEST = 253
 
 
 class ClusterDocuments:
-    """Texts in ConfigMaps; the first question reads all of them in one call.
+    """Texts in ConfigMaps. One that is asked for by its path is read alone, and those of a folder in one call.
 
     Args:
         project: of the installation; two may share a namespace.
@@ -37,53 +43,58 @@ class ClusterDocuments:
         self._api = api
         self._labels = {**LABELS, f"{DOMAIN}project": project}
         self._project = project
-        self._known: t.Optional[t.Dict[str, str]] = None
+        self._known: t.Dict[str, str] = {}
+        self._listed: t.Set[str] = set()
 
     def where(self, path: str) -> str:
         return f"ConfigMap {self._api.namespace}/{self._name(path)}"
 
     def read(self, path: str) -> str:
-        known = self._all()
-        if path not in known:
-            raise FileNotFoundError(f"{self.where(path)} is not there")
-        return known[path]
+        if path not in self._known:
+            listed = {root_of(path), folder_of(path)} & self._listed
+            found = None if listed else self._api.find("v1", "ConfigMap", self._name(path))
+            if found is None:
+                raise FileNotFoundError(f"{self.where(path)} is not there")
+            self._known[path] = _text(found)
+        return self._known[path]
 
     def write(self, path: str, text: str) -> None:
-        known = self._all()
         wanted = self._manifest(path, text)
         try:
-            (self._api.replace if path in known else self._api.create)(wanted)
+            (self._api.replace if path in self._known else self._api.create)(wanted)
         except KubeError as error:
-            # Somebody has removed it, or made it, since all were read.
+            # It was not read before; or somebody has removed it, or made it, since it was.
             if error.status not in (404, 409):
                 raise
             (self._api.create if error.status == 404 else self._api.replace)(wanted)
-        known[path] = text
+        self._known[path] = text
 
     def move(self, path: str, to: str) -> None:
         self.write(to, self.read(path))
         self.remove(path)
 
     def remove(self, path: str) -> None:
-        known = self._all()
+        self._known.pop(path, None)
         if not self._api.delete("v1", "ConfigMap", self._name(path)):
             raise FileNotFoundError(f"{self.where(path)} is not there")
-        known.pop(path, None)
 
     def names(self, folder: str) -> t.List[str]:
+        self._list(folder)
         inside = folder.rstrip("/") + "/"
-        below = (path[len(inside) :] for path in self._all() if path.startswith(inside))
+        below = (path[len(inside) :] for path in self._known if path.startswith(inside))
         return sorted({rest.partition("/")[0] for rest in below})
 
-    def _all(self) -> t.Dict[str, str]:
-        if self._known is None:
-            found = self._api.list("v1", "ConfigMap", self._labels)
-            self._known = {
-                one["metadata"]["annotations"][PATH]: (one.get("data") or {}).get(TEXT, "")
-                for one in found
-                if PATH in (one["metadata"].get("annotations") or {})
-            }
-        return self._known
+    def _list(self, folder: str) -> None:
+        """Read what is in a folder, unless that was done."""
+        if {root_of(folder + "/"), folder} & self._listed:
+            return
+        label = ROOT if "/" not in folder else FOLDER
+        chosen = {**self._labels, label: label_value(folder.replace("/", "."))}
+        for one in self._api.list("v1", "ConfigMap", chosen):
+            path = (one["metadata"].get("annotations") or {}).get(PATH)
+            if path:
+                self._known[path] = _text(one)
+        self._listed.add(folder)
 
     def _manifest(self, path: str, text: str) -> Manifest:
         return {
@@ -92,7 +103,11 @@ class ClusterDocuments:
             "metadata": {
                 "name": self._name(path),
                 "namespace": self._api.namespace,
-                "labels": self._labels,
+                "labels": {
+                    **self._labels,
+                    ROOT: label_value(root_of(path)),
+                    FOLDER: label_value(folder_of(path).replace("/", ".")),
+                },
                 "annotations": {PATH: path},
             },
             "data": {TEXT: text},
@@ -103,3 +118,15 @@ class ClusterDocuments:
         told = hashlib.sha256(path.encode()).hexdigest()[:8]
         plain = re.sub(r"[^a-z0-9-]+", ".", path.lower()).strip(".-")
         return f"{self._project}.{plain}"[: LONGEST - 9].rstrip(".-") + f"-{told}"
+
+
+def root_of(path: str) -> str:
+    return path.partition("/")[0]
+
+
+def folder_of(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _text(document: Manifest) -> str:
+    return str((document.get("data") or {}).get(TEXT, ""))

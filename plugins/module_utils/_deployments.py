@@ -38,6 +38,12 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._manifest_settings
     secret,
     secret_name,
 )
+from ansible_collections.tagadodo.deploy.plugins.module_utils._manifest_slot import (
+    BUDGET,
+    SCALER,
+    budget_version,
+    scaler_version,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._manifests import slot_manifests
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS, other_slot
 from ansible_collections.tagadodo.deploy.plugins.module_utils._split import GREEN
@@ -49,13 +55,6 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import (
 )
 
 APPS = ("apps/v1", "Deployment")
-# What else is a slot's alone.
-SCALER = "HorizontalPodAutoscaler"
-OWN = (
-    ("v1", "Service"),
-    ("policy/v1", "PodDisruptionBudget"),
-    ("autoscaling/v2", SCALER),
-)
 POLL = 0.2  # seconds between two looks at pods that are to end
 LATE = 60.0  # seconds in which the cluster has to tell pods that they end
 
@@ -169,8 +168,9 @@ class Deployments:
             return []
         if not self._dry:
             self._api.delete(*APPS, name)
-            for version, kind in OWN:
-                self._api.delete(version, kind, name)
+            self._api.delete("v1", "Service", name)
+            self._api.delete(budget_version(self._cluster), BUDGET, name)
+            self._api.delete(scaler_version(self._cluster), SCALER, name)
             self._forget_settings(slot.service)
         return [action(name, "remove", "not wanted")]
 

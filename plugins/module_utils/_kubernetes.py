@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
 import typing as t
 from dataclasses import replace
 
@@ -33,7 +34,9 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._kube_api import (
 from ansible_collections.tagadodo.deploy.plugins.module_utils._ledger import Ledger
 from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import told_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._pods import Pods
+from ansible_collections.tagadodo.deploy.plugins.module_utils._questions import Watched
 from ansible_collections.tagadodo.deploy.plugins.module_utils._registry import resolve_tags
+from ansible_collections.tagadodo.deploy.plugins.module_utils._report import LATELY, rates_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS
 from ansible_collections.tagadodo.deploy.plugins.module_utils._target import Answer, Request
 from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic_metrics import TrafficMetrics
@@ -137,7 +140,7 @@ class Kubernetes:
                 name: fingerprint(key, runtime, params["secrets"].get(name, {}))
                 for name, runtime in params["runtimes"].items()
             },
-            "requests": {},
+            "requests": self._sent_lately(params["logs"]),
             "images": resolve_tags(params["tags"]),
             "servers": {},
             "addresses": {},
@@ -150,6 +153,16 @@ class Kubernetes:
     def report_ended(self, entries: t.Iterable[Entry], written: t.Sequence[str]) -> str:
         """Nothing: the controller writes them, where ``deploy_report_dir`` says."""
         return ""
+
+    def _sent_lately(self, services: t.Iterable[str]) -> t.Dict[str, t.Any]:
+        """What users sent, of services that are watched; nothing of those whose counters are not known."""
+        watched = [Watched(name, SLOTS[1]) for name in services]
+        heard = self.requests().begin(watched, LATELY, time.time())
+        return {
+            name: rates_of(seen)
+            for name, seen in heard.recent.items()
+            if not heard.seen[name].problems
+        }
 
     def _traffic(self, timeout: float = 10.0) -> ClusterTraffic:
         return ClusterTraffic(self._api, self._cluster, self._project, timeout)

@@ -62,6 +62,8 @@ def _autoscale_problems(
     least, most = settings["instances"], scale["most"]
     if not least <= most <= MOST_PODS:
         yield f"autoscale.most: {most} is not between instances, {least}, and {MOST_PODS}"
+    if settings["strategy"] == "rolling":
+        yield "autoscale: a rolling release takes pods away that would be started again; choose blue_green or canary"
     if not 1 <= scale["cpu"] <= 100:
         yield f"autoscale.cpu: {scale['cpu']} is not between 1 and 100"
     if not ((described.get("requests") or {}).get("cpus") or settings["resources"]["cpus"]):

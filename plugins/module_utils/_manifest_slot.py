@@ -16,8 +16,19 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import (
     metadata,
 )
 
+BUDGET, SCALER = "PodDisruptionBudget", "HorizontalPodAutoscaler"
 BUDGET_V1 = (1, 21)
 SCALER_V2 = (1, 23)
+
+
+def budget_version(cluster: Cluster) -> str:
+    """Of the API of budgets."""
+    return "policy/v1" if cluster.version >= BUDGET_V1 else "policy/v1beta1"
+
+
+def scaler_version(cluster: Cluster) -> str:
+    """Of the API of what scales."""
+    return f"autoscaling/{'v2' if cluster.version >= SCALER_V2 else 'v2beta2'}"
 
 
 def service_of(
@@ -55,8 +66,8 @@ def disruption_budget(cluster: Cluster, workload: Workload) -> t.Optional[Manife
     if max(workload.instances, workload.most) < 2:
         return None
     return {
-        "apiVersion": "policy/v1" if cluster.version >= BUDGET_V1 else "policy/v1beta1",
-        "kind": "PodDisruptionBudget",
+        "apiVersion": budget_version(cluster),
+        "kind": BUDGET,
         "metadata": metadata(cluster, workload.name, workload.labels),
         "spec": {"maxUnavailable": 1, "selector": {"matchLabels": workload.selector}},
     }
@@ -68,8 +79,8 @@ def autoscaler(cluster: Cluster, workload: Workload) -> t.Optional[Manifest]:
         return None
     cpu = workload.cluster_settings["autoscale"]["cpu"]
     return {
-        "apiVersion": f"autoscaling/{'v2' if cluster.version >= SCALER_V2 else 'v2beta2'}",
-        "kind": "HorizontalPodAutoscaler",
+        "apiVersion": scaler_version(cluster),
+        "kind": SCALER,
         "metadata": metadata(cluster, workload.name, workload.labels),
         "spec": {
             "scaleTargetRef": {

@@ -11,7 +11,11 @@ import os
 import time
 import typing as t
 
-from ansible_collections.tagadodo.deploy.plugins.module_utils._access_log import RATE_BYTES, recent
+from ansible_collections.tagadodo.deploy.plugins.module_utils._access_log import (
+    RATE_BYTES,
+    Recent,
+    recent,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import Containers
 from ansible_collections.tagadodo.deploy.plugins.module_utils._documents import Files
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError, connect
@@ -47,7 +51,11 @@ LATELY = 3600  # seconds
 
 def sent_lately(path: str) -> dict[str, float]:
     """What users sent, by the end of a log and the one that was rotated before it."""
-    seen = recent(path, LATELY, time.time(), most_bytes=RATE_BYTES)
+    return rates_of(recent(path, LATELY, time.time(), most_bytes=RATE_BYTES))
+
+
+def rates_of(seen: Recent) -> dict[str, float]:
+    """What a plan has to know of what users sent."""
     return {
         "requests": seen.total.requests,
         "failed": seen.total.failed,

@@ -270,6 +270,7 @@ def test_a_canary_that_answers_its_users_with_errors_is_taken_back_though_all_pr
         judged = replace(cluster, kubernetes={**cluster.kubernetes, "requests": counters})
         failed = judged.deploy("1.1.0", **CANARY)
     assert failed.code != 0
+    assert re.search(r"needs \d+ requests, users send about [1-9]", failed.output), failed.output
     (verdict,) = records(standin)[-1]["verdicts"]
     assert (verdict["rule"], verdict["kind"]) == ("critical errors", "fail"), failed.output
     assert verdict["sentence"] in failed.reason

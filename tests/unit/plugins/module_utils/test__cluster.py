@@ -237,6 +237,12 @@ def test_settings_out_of_range_are_told_in_one_line(described: dict[str, t.Any],
     assert str(error.value) == f"services.backend.kubernetes.{told}"
 
 
+def test_what_scales_itself_is_not_replaced_one_by_one() -> None:
+    scaled = {"requests": {"cpus": 0.5}, "autoscale": {"most": 4}}
+    with pytest.raises(ServiceError, match="autoscale: a rolling release takes pods away that"):
+        parse_services({"backend": {**BACKEND, "strategy": "rolling", "kubernetes": scaled}})
+
+
 def test_no_instance_asks_for_more_cores_than_it_may_have() -> None:
     asked = {"resources": {"cpus": 0.5}, "kubernetes": {"requests": {"cpus": 1}}}
     with pytest.raises(ServiceError, match="requests.cpus: 1 is more than resources.cpus, 0.5"):

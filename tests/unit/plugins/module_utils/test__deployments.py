@@ -166,6 +166,7 @@ def test_instances_go_one_by_one_and_a_stopped_slot_starts_again(place: Place) -
     assert place.bring("started", slot()) == ["scale tagadodo-backend-blue: 0 → 2: missing"]
     assert place.bring("absent", slot()) == ["remove tagadodo-backend-blue: not wanted"]
     assert place.standin.of("deployments") == []
+    assert place.standin.of("poddisruptionbudgets") == []
     assert place.bring("absent", slot()) == []
 
 

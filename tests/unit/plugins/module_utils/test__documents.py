@@ -90,6 +90,27 @@ def test_what_is_written_by_one_run_is_read_by_the_next(
     assert len(standin.of("configmaps")) == 1
 
 
+def test_what_is_not_asked_for_is_not_read(standin: StandIn, tmp_path: pathlib.Path) -> None:
+    """A gate looks every few seconds, and a ledger is large."""
+    api = connect(Cluster("tagadodo", kubeconfig=standin.kubeconfig(tmp_path)))
+    first = ClusterDocuments(api, "tagadodo")
+    for path in ("releases/backend/r1.json", "gate/r1/0000.jsonl", "gate/r2/0000.jsonl"):
+        first.write(path, path)
+    first.write("gate/control.json", "{}")
+    standin.requests.clear()
+    again = ClusterDocuments(api, "tagadodo")
+    assert again.read("gate/control.json") == "{}"
+    assert again.names("gate/r2") == ["0000.jsonl"]
+    assert again.read("gate/r2/0000.jsonl") == "gate/r2/0000.jsonl"
+    with pytest.raises(FileNotFoundError):
+        again.read("gate/r2/0001.jsonl")
+    assert len(standin.requests) == 2
+    assert again.names("gate") == ["control.json", "r1", "r2"]
+    assert again.names("gate/r1") == ["0000.jsonl"]
+    assert len(standin.requests) == 3
+    assert set(again._known) == {"gate/control.json", "gate/r1/0000.jsonl", "gate/r2/0000.jsonl"}
+
+
 def test_a_cluster_that_refuses_says_so_in_one_line(
     standin: StandIn, tmp_path: pathlib.Path
 ) -> None:
