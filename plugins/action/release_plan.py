@@ -101,6 +101,7 @@ ARGUMENTS = {
             "token_file": {"type": "str", "default": ""},
             "log_dir": {"type": "str", "default": ""},
             "project": {"type": "str", "default": ""},
+            "gateway": {"type": "bool", "default": False},
         },
     },
 }

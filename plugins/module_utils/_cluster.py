@@ -27,7 +27,7 @@ _VARIABLE = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*")
 _USER = re.compile(r"(\d+(:\d+)?)?")
 _KNOWN = ("namespace", "kubeconfig", "context", "version", "gateway", "pull_secrets", "requests")
 _KNOWN_OF_COUNTERS = ("url", "codes", "seconds", "token_file", "ca_file", "validate_certs")
-_KNOWN_OF_GATEWAY = ("name", "namespace", "section")
+_KNOWN_OF_GATEWAY = ("name", "namespace", "section", "address")
 
 
 class ClusterError(Exception):
@@ -40,11 +40,13 @@ class Gateway:
 
     Attributes:
         section: its listener; all where it is empty.
+        address: where the controller reaches it; empty where it does not.
     """
 
     name: str
     namespace: str
     section: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,17 @@ def _gateway(raw: object, namespace: str) -> t.Optional[Gateway]:
         name=_name(known["name"], f"{path}.name"),
         namespace=_namespace(known.get("namespace") or namespace, f"{path}.namespace"),
         section=_name(section, f"{path}.section") if section else "",
+        address=_address(known.get("address") or "", f"{path}.address"),
     )
+
+
+def _address(raw: object, path: str) -> str:
+    text = str(raw)
+    if text and not re.fullmatch(r"[A-Za-z0-9.-]+", text):
+        raise ClusterError(
+            f"{path}: {text!r} is not an address or a host name; the port is deploy_https_port"
+        )
+    return text
 
 
 def _counters(raw: object) -> t.Optional[Counters]:

@@ -50,7 +50,7 @@ class Endpoint:
     """Where a proxy host reaches its own nginx, how it proves to be us, and where nginx logs.
 
     ``token_file`` holds the secret that lets a request choose its slot. On a cluster its Services are asked, which
-    ``project`` names the installation of.
+    ``project`` names the installation of; and what users get, of its ``gateway`` where ``address`` is that one's.
     """
 
     address: str
@@ -59,6 +59,7 @@ class Endpoint:
     token_file: str = ""
     log_dir: str = ""
     project: str = ""
+    gateway: bool = False
 
 
 def _release_of(plan: ServicePlan) -> str:
@@ -115,14 +116,15 @@ def _instance_targets(
 
 
 def proxy_target(plan: ServicePlan, endpoint: Endpoint, slot: str = "") -> Data:
-    """The service through nginx and TLS: as users reach it, or forced to ``slot``. On a cluster by its Service.
+    """The service through nginx and TLS: as users reach it, or forced to ``slot``. On a cluster through its gateway,
+    where that can be reached, or by its Service; a slot by its own.
 
     Its instances have started by then, so it is asked for readiness alone.
     """
     service = plan.service
     paths = _paths(plan)
     asked = {key: paths[key] for key in ("ready", "full", "identity", "ready_probe")}
-    if endpoint.project:
+    if endpoint.project and (slot or not endpoint.gateway):
         name = "-".join(part for part in (endpoint.project, service.name, slot) if part)
         url = f"http://{name}:{service.settings['port']}"
         return {"name": f"{service.name} through its Service", "url": url, "service": name, **asked}
@@ -134,7 +136,7 @@ def proxy_target(plan: ServicePlan, endpoint: Endpoint, slot: str = "") -> Data:
             "header_files": {"X-Probe-Token": endpoint.token_file},
         }
     return {
-        "name": f"{service.name} through nginx",
+        "name": f"{service.name} through {'its gateway' if endpoint.gateway else 'nginx'}",
         "url": f"https://{hostname}:{endpoint.https_port}",
         "address": f"{endpoint.address}:{endpoint.https_port}",
         "ca_file": endpoint.ca_file,
@@ -395,7 +397,7 @@ def _watched(name: str, part: _Part, installation: Installation, endpoint: Endpo
             },
             "slots": slots,
             "smoke": {
-                "target": proxy_target(plan, endpoint, plan.slot),
+                "target": proxy_target(plan, endpoint, _asked_slot(step, plan, endpoint)),
                 "paths": smoke,
                 "count": judging.smoke,
             },
@@ -405,6 +407,11 @@ def _watched(name: str, part: _Part, installation: Installation, endpoint: Endpo
             ],
         },
     }
+
+
+def _asked_slot(step: Step, plan: ServicePlan, endpoint: Endpoint) -> str:
+    """The slot that requests of our own go to. By a gateway all of them come to it when it has all traffic."""
+    return "" if endpoint.gateway and step.share == 100 else plan.slot
 
 
 def _back(fleet: Fleet, parts: t.Sequence[_Part], installation: Installation) -> Data:

@@ -37,7 +37,12 @@ HOST = {
         ]
     },
 }
-PLATFORM = {"project": "tagadodo", "registry": "docker.io", "subnet": "10.213.0.0/16", "places": {}}
+INSTALLATION = {
+    "project": "tagadodo",
+    "registry": "docker.io",
+    "subnet": "10.213.0.0/16",
+    "places": {},
+}
 
 
 def compared(**arguments: t.Any) -> dict[str, t.Any]:
@@ -47,7 +52,7 @@ def compared(**arguments: t.Any) -> dict[str, t.Any]:
         "app": ["web1"],
         "proxy": ["web1"],
         "routes": {"web1": {"served": "r1", "actions": []}},
-        "installation": PLATFORM,
+        "installation": INSTALLATION,
         **arguments,
     }
     return {"tagadodo.deploy.release_drift": given}

@@ -71,11 +71,11 @@ def test_queries_name_the_slot_they_are_about() -> None:
         ),
         (
             {"gateway": {"name": "a", "listener": "https"}},
-            "deploy_kubernetes.gateway.listener: not known; known are name, namespace, section",
+            "deploy_kubernetes.gateway.listener: not known; known are name, namespace, section, address",
         ),
         (
             {"gateway": "public"},
-            "deploy_kubernetes.gateway: 'public' is no dictionary of name, namespace, section",
+            "deploy_kubernetes.gateway: 'public' is no dictionary of name, namespace, section, address",
         ),
         (
             {"namespace": "Shop"},
@@ -235,6 +235,15 @@ def test_settings_out_of_range_are_told_in_one_line(described: dict[str, t.Any],
     with pytest.raises(ServiceError) as error:
         parse_services({"backend": {**BACKEND, "instances": 2, "kubernetes": kubernetes}})
     assert str(error.value) == f"services.backend.kubernetes.{told}"
+
+
+def test_where_a_gateway_is_reached_is_no_url() -> None:
+    gateway = {"name": "public", "address": "https://203.0.113.7"}
+    with pytest.raises(ClusterError, match="gateway.address: 'https://203.0.113.7' is not an addr"):
+        Cluster.parse({"gateway": gateway}, "shop")
+    known = Cluster.parse({"gateway": {**gateway, "address": "203.0.113.7"}}, "shop").gateway
+    assert known is not None
+    assert known.address == "203.0.113.7"
 
 
 def test_what_scales_itself_is_not_replaced_one_by_one() -> None:

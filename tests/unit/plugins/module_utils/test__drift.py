@@ -31,7 +31,7 @@ DESCRIBED = {
     "secrets": {"JWT_SECRET": ""},
     "resources": {"memory": "512m"},
 }
-PLATFORM = Installation()
+INSTALLATION = Installation()
 IMAGE = "docker.io/tagadodo/backend@sha256:" + "1" * 64
 
 
@@ -68,7 +68,7 @@ def container(number: int, slot: str = "green", **facts: t.Any) -> t.Dict[str, t
 
 
 def observed(number: int, **changes: t.Any) -> t.Dict[str, t.Any]:
-    settings = wanted_settings(SERVICE, PLATFORM, "green", number, "web1")
+    settings = wanted_settings(SERVICE, INSTALLATION, "green", number, "web1")
     facts = {
         "digests": ["sha256:" + "1" * 64],
         "settings": {**settings, **changes.pop("settings", {})},
@@ -104,7 +104,7 @@ def seen(*changed: t.Dict[str, t.Any], **changes: t.Any) -> Seen:
 
 
 def told(what: Seen, *services: Service, only: t.Sequence[str] = ()) -> t.List[Difference]:
-    return drift(what, services or (SERVICE,), PLATFORM, only)
+    return drift(what, services or (SERVICE,), INSTALLATION, only)
 
 
 def test_nothing_has_drifted() -> None:

@@ -42,7 +42,7 @@ from ansible_collections.tagadodo.deploy.plugins.plugin_utils._hosts import (
 )
 from ansible_collections.tagadodo.deploy.plugins.plugin_utils._services import parse_services
 
-PLATFORM = Installation()
+INSTALLATION = Installation()
 TAG = "docker.io/tagadodo/backend:1.1.0"
 OLD = "docker.io/tagadodo/backend@sha256:10"
 NEW = "docker.io/tagadodo/backend@sha256:11"
@@ -87,7 +87,7 @@ def fleet(*hosts: HostView) -> Fleet:
 
 
 def deploy(on: Fleet, **changes: object) -> ServicePlan:
-    return plan_deploy(on, service(**changes), PLATFORM, "1.1.0", "r2")
+    return plan_deploy(on, service(**changes), INSTALLATION, "1.1.0", "r2")
 
 
 def test_a_new_version_goes_to_the_slot_without_traffic() -> None:
@@ -112,7 +112,7 @@ def test_a_rehearsal_takes_what_nginx_does_not_serve_yet_as_served_from_blue() -
 def test_an_unchanged_release_is_kept() -> None:
     plan = deploy(fleet(host(containers=containers(version="1.1.0", image=NEW))))
     assert (plan.action, plan.slot, plan.changes) == ("keep", "blue", False)
-    given = steps(fleet(), [plan], PLATFORM, ENDPOINT)
+    given = steps(fleet(), [plan], INSTALLATION, ENDPOINT)
     assert (given["start"], given["steps"], given["pull"]) == ([], [], [])
 
 
@@ -132,7 +132,7 @@ def test_a_missing_instance_is_repaired_in_the_live_slot() -> None:
     one_left = containers(version="1.1.0", image=NEW)[:1]
     plan = deploy(fleet(host(containers=one_left)))
     assert (plan.action, plan.slot) == ("repair", "blue")
-    given = steps(fleet(), [plan], PLATFORM, ENDPOINT)
+    given = steps(fleet(), [plan], INSTALLATION, ENDPOINT)
     assert (given["start"], given["shares"], given["leave"]) == ([], {}, [])
     (repair,) = given["steps"]
     assert (repair["start"][0]["release"], repair["shares"], repair["stop"]) == ("r1", {}, [])
@@ -167,7 +167,7 @@ def test_more_instances_are_started_before_they_get_traffic() -> None:
     on = live_on(1, servers=3, reached=1)
     plan = deploy(on, instances=3)
     assert plan.reasons == ("1 of 3 instances run on web1", "1 of 3 instances get traffic")
-    (repair,) = steps(on, [plan], PLATFORM, ENDPOINT)["steps"]
+    (repair,) = steps(on, [plan], INSTALLATION, ENDPOINT)["steps"]
     assert [one["number"] for one in repair["start"][0]["instances"]] == [1, 2, 3]
     assert (repair["instances"], repair["stop"]) == ({"backend": {"blue": 3}}, [])
 
@@ -180,7 +180,7 @@ def test_running_instances_without_traffic_get_it() -> None:
 def test_fewer_instances_lose_their_traffic_before_they_are_stopped() -> None:
     on = live_on(3, servers=3, reached=3, share=100)
     plan = deploy(on, instances=1, drain=7)
-    (repair,) = steps(on, [plan], PLATFORM, ENDPOINT)["steps"]
+    (repair,) = steps(on, [plan], INSTALLATION, ENDPOINT)["steps"]
     assert repair["instances"] == {"backend": {"green": 1}}
     assert describe(plan) == [
         "backend: 1.1.0 is live in green; 1 of 1 instances run on web1, and 2 too many",
@@ -201,7 +201,7 @@ def test_a_stopped_instance_too_many_is_nothing_to_repair() -> None:
 
 def test_a_release_of_another_size_leaves_the_instances_that_are_live() -> None:
     on = fleet(host(containers=containers(count=3), servers={"backend": 3}))
-    (step,) = steps(on, [deploy(on, instances=1)], PLATFORM, ENDPOINT)["steps"]
+    (step,) = steps(on, [deploy(on, instances=1)], INSTALLATION, ENDPOINT)["steps"]
     assert step["peek"]["instances"] == {"backend": {"green": 1, "blue": 3}}
     assert step["instances"] == {"backend": {"green": 1, "blue": 3}}
     assert len(step["watch"][0]["look"]["slots"]["blue"]["instances"]) == 3
@@ -214,7 +214,7 @@ def test_another_number_of_instances_is_recorded_with_the_live_release() -> None
     def repaired(instances: int) -> list[dict[str, t.Any]]:
         on = live_on(1, servers=3, releases={"backend": LEDGER})
         plan = deploy(on, instances=instances)
-        return list(steps(on, [plan], PLATFORM, ENDPOINT)["repaired"])
+        return list(steps(on, [plan], INSTALLATION, ENDPOINT)["repaired"])
 
     (record,) = repaired(3)
     assert (record["service"], record["release"]) == ("backend", "r2")
@@ -234,7 +234,9 @@ def test_the_first_release() -> None:
 
 
 def test_site_leaves_a_live_release_alone_whatever_its_version() -> None:
-    plan = plan_deploy(fleet(host(images={})), service(), PLATFORM, "1.1.0", "r2", first_only=True)
+    plan = plan_deploy(
+        fleet(host(images={})), service(), INSTALLATION, "1.1.0", "r2", first_only=True
+    )
     assert (plan.action, plan.version) == ("keep", "1.0.0")
 
 
@@ -243,7 +245,9 @@ def test_site_starts_what_was_live_where_nothing_runs_unless_another_version_is_
     lost = fleet(host(containers=(), releases={"backend": LEDGER}))
 
     def site(version: str, asked: bool = False) -> ServicePlan:
-        return plan_deploy(lost, service(), PLATFORM, version, "r9", first_only=True, asked=asked)
+        return plan_deploy(
+            lost, service(), INSTALLATION, version, "r9", first_only=True, asked=asked
+        )
 
     plan = site("1.0.0")
     was = LEDGER[0]
@@ -351,7 +355,7 @@ def test_a_rollback_that_was_killed_is_finished_not_followed_by_another() -> Non
         on = after_release(releases={"backend": [GOING_BACK, *LEDGER]}, shares={"backend": share})
         plan = plan_rollback(on, service(), "r4")
         assert (plan.release, plan.restores, plan.slot) == ("r3", "r1", "blue")
-        assert steps(on, [plan], PLATFORM, ENDPOINT)["given_up"] == [
+        assert steps(on, [plan], INSTALLATION, ENDPOINT)["given_up"] == [
             {"service": "backend", "release": "r2"}
         ]
         with pytest.raises(PlanError, match="a rollback to 1.0.0 was left half way"):
@@ -369,7 +373,7 @@ def test_a_rollback_is_warm_while_the_old_slot_runs() -> None:
 
 def test_a_rollback_from_a_half_moved_share_goes_ahead() -> None:
     plan = plan_rollback(after_release(shares={"backend": 75}), service(), "r3")
-    assert steps(after_release(), [plan], PLATFORM, ENDPOINT)["shares"] == {
+    assert steps(after_release(), [plan], INSTALLATION, ENDPOINT)["shares"] == {
         "backend": {"blue": 100}
     }
 
@@ -443,7 +447,7 @@ def test_a_rollback_says_and_does_what_is_asked_for_the_database(
     on = after_migrations()
     plan = plan_rollback(on, migrated(on_rollback=policy), "r3", data=asked)
     assert planned_text(on, [plan])[-1] == line
-    undo = steps(on, [plan], PLATFORM, ENDPOINT)["undo"]
+    undo = steps(on, [plan], INSTALLATION, ENDPOINT)["undo"]
     assert len(undo) == ("revert  " in line)
     for one in undo:
         assert (one["release"], one["image"], one["names"], one["before"]) == (
@@ -465,7 +469,7 @@ def test_what_given_up_releases_left_is_taken_back_alone() -> None:
         "backend: 1.0.0 stays",
         f"  revert  002, 001, from {NEW}",
     ]
-    given = steps(on, [plan], PLATFORM, ENDPOINT)
+    given = steps(on, [plan], INSTALLATION, ENDPOINT)
     assert (given["shares"], given["records"], len(given["undo"])) == ({}, [], 1)
     nothing = plan_revert(after_migrations(), migrated())
     assert not nothing.changes
@@ -503,9 +507,9 @@ def test_a_rollback_of_all_leaves_a_service_alone_that_has_nothing_to_go_back_to
     told = planned_text(on, plans)
     assert told[-1] == "frontend: 1.0.0 stays; there is no earlier good release"
     assert current_text(plans).splitlines()[1] == "frontend: 1.0.0 is live in blue"
-    given = steps(on, plans, PLATFORM, ENDPOINT)
+    given = steps(on, plans, INSTALLATION, ENDPOINT)
     assert given["services"]["frontend"] == {"action": "keep", "version": "1.0.0", "slot": "blue"}
-    alone = steps(on, plans[:1], PLATFORM, ENDPOINT)
+    alone = steps(on, plans[:1], INSTALLATION, ENDPOINT)
     assert {**given, "services": {}} == {**alone, "services": {}}
 
 
@@ -568,9 +572,9 @@ def test_a_rollback_of_all_is_refused_when_no_service_can_go_back() -> None:
 
 
 def test_the_plan_shows_no_secret_and_says_each_step() -> None:
-    plan = plan_deploy(fleet(), service(secrets={"TOKEN": "hush"}), PLATFORM, "1.1.0", "r2")
+    plan = plan_deploy(fleet(), service(secrets={"TOKEN": "hush"}), INSTALLATION, "1.1.0", "r2")
     text = "\n".join([*planned_text(fleet(), [plan]), current_text([plan])])
-    given = steps(fleet(), [plan], PLATFORM, ENDPOINT)
+    given = steps(fleet(), [plan], INSTALLATION, ENDPOINT)
     assert "hush" not in text + str(given)
     for step in ("pull", "start", "prove", "shift", "watch", "stop"):
         assert f"\n  {step}" in text
@@ -594,13 +598,13 @@ def test_the_plan_says_how_old_a_backup_may_be() -> None:
     asked = {"backup": {"before_release": "always", "max_age": 12}}
     kept = deploy(fleet(host(containers=containers(version="1.1.0", image=NEW))), **asked)
     for plan, hours in ((deploy(fleet(), **asked), 12), (deploy(fleet()), None), (kept, None)):
-        assert steps(fleet(), [plan], PLATFORM, ENDPOINT)["backup_hours"] == hours
+        assert steps(fleet(), [plan], INSTALLATION, ENDPOINT)["backup_hours"] == hours
 
 
 def test_the_parts_of_a_release_are_the_files_of_tasks_that_have_something_to_do() -> None:
     def parts(**changes: object) -> list[tuple[str, int | None]]:
         on = fleet(host(containers=containers(count=4)))
-        given = steps(on, [deploy(on, instances=4, **changes)], PLATFORM, ENDPOINT)["parts"]
+        given = steps(on, [deploy(on, instances=4, **changes)], INSTALLATION, ENDPOINT)["parts"]
         return [(one["tasks"], one.get("number")) for one in given]
 
     assert parts(bake=0) == [("step", 0)]
@@ -616,10 +620,10 @@ def test_the_parts_of_a_release_are_the_files_of_tasks_that_have_something_to_do
 
 
 def test_started_slots_are_what_the_instances_module_takes() -> None:
-    given = steps(fleet(), [deploy(fleet())], PLATFORM, ENDPOINT)
+    given = steps(fleet(), [deploy(fleet())], INSTALLATION, ENDPOINT)
     slot = Slot.parse(given["steps"][0]["start"][0], {})
     assert slot.instances[0] == Instance(
-        "tagadodo-backend-green-1", 1, service().address(PLATFORM, "green", 1)
+        "tagadodo-backend-green-1", 1, service().address(INSTALLATION, "green", 1)
     )
     assert [target["container"] for target in given["steps"][0]["prove_first"]] == [
         one.name for one in slot.instances
@@ -630,7 +634,7 @@ def test_new_instances_are_proven_before_any_shift_by_whom_need_not_wait_for_ano
     """Several hosts: where they are started, all before one shifts. One host: where traffic is shifted."""
     one, two = fleet(), fleet(host(), host("app2"))
     for on, start, shift in ((one, 0, 2), (two, 2, 0)):
-        given = steps(on, [deploy(on)], PLATFORM, ENDPOINT)["steps"][0]
+        given = steps(on, [deploy(on)], INSTALLATION, ENDPOINT)["steps"][0]
         assert (len(given["prove"]), len(given["prove_first"])) == (start, shift)
 
 
@@ -908,7 +912,7 @@ def test_descriptions_of_nothing_to_do_are_one_line() -> None:
 def canary(count: int = 4, **changes: object) -> dict[str, t.Any]:
     on = fleet(host(containers=containers(count=4)))
     plan = deploy(on, strategy="canary", instances=count, **changes)
-    return steps(on, [plan], PLATFORM, ENDPOINT)
+    return steps(on, [plan], INSTALLATION, ENDPOINT)
 
 
 def test_a_canary_starts_one_instance_and_the_rest_before_the_share_outgrows_them() -> None:
@@ -942,7 +946,7 @@ def test_every_step_of_a_canary_goes_back_to_nothing_on_the_new_slot() -> None:
 def test_rolling_replaces_one_instance_at_a_time_and_stops_where_it_fails() -> None:
     on = fleet(host(containers=containers(count=4)))
     plan = deploy(on, strategy="rolling", instances=4)
-    given = steps(on, [plan], PLATFORM, ENDPOINT)["steps"]
+    given = steps(on, [plan], INSTALLATION, ENDPOINT)["steps"]
     assert [one["name"] for one in given] == ["1 of 4", "2 of 4", "3 of 4", "100 %"]
     assert [one["instances"]["backend"] for one in given] == [
         {"green": 1, "blue": 3},
@@ -985,10 +989,10 @@ def killed(share: int, **changes: t.Any) -> Fleet:
 )
 def test_a_release_that_was_killed_goes_on_at_its_share(share: int, left: list[int]) -> None:
     on = killed(share)
-    plan = plan_deploy(on, service(strategy="canary"), PLATFORM, "1.1.0", "r9")
+    plan = plan_deploy(on, service(strategy="canary"), INSTALLATION, "1.1.0", "r9")
     assert (plan.action, plan.release, plan.slot, plan.live) == ("release", "r2", "green", "blue")
     assert [step.share for step in plan.steps] == left
-    assert steps(on, [plan], PLATFORM, ENDPOINT)["watched"] == "r2"
+    assert steps(on, [plan], INSTALLATION, ENDPOINT)["watched"] == "r2"
 
 
 def test_another_version_does_not_take_the_place_of_one_with_traffic() -> None:
@@ -1006,16 +1010,16 @@ def test_another_version_takes_the_place_of_one_without_traffic() -> None:
 
 def test_a_held_release_is_judged_anew_when_it_goes_on() -> None:
     on = killed(0, outcome="held")
-    plan = plan_deploy(on, service(strategy="canary"), PLATFORM, "1.1.0", "r9")
+    plan = plan_deploy(on, service(strategy="canary"), INSTALLATION, "1.1.0", "r9")
     assert plan.resumes
-    assert steps(on, [plan], PLATFORM, ENDPOINT)["watched"] == ""
+    assert steps(on, [plan], INSTALLATION, ENDPOINT)["watched"] == ""
 
 
 def test_a_rollback_of_a_release_that_was_killed_goes_to_what_was_live() -> None:
     on = killed(25)
     plan = plan_rollback(on, service(strategy="canary"), "r9")
     assert (plan.slot, plan.version, plan.restores) == ("blue", "1.0.0", "r1")
-    given = steps(on, [plan], PLATFORM, ENDPOINT)
+    given = steps(on, [plan], INSTALLATION, ENDPOINT)
     assert given["shares"] == {"backend": {"blue": 100}}
     assert given["given_up"] == [{"service": "backend", "release": "r2"}]
 
@@ -1026,7 +1030,7 @@ def test_a_slot_that_a_killed_run_left_running_is_stopped() -> None:
     )
     plan = deploy(on)
     assert (plan.action, plan.reasons) == ("tidy", ("1.0.0 still runs in green",))
-    given = steps(on, [plan], PLATFORM, ENDPOINT)
+    given = steps(on, [plan], INSTALLATION, ENDPOINT)
     assert ([one["slot"] for one in given["leave"]], given["records"]) == (["green"], [])
     assert deploy(on, keep_warm=True).action == "keep"
 
@@ -1040,5 +1044,40 @@ def test_the_plan_says_by_what_a_canary_is_judged() -> None:
     assert "it will be held unless they send more" in "\n".join(planned_text(few, [wait]))
     many = fleet(host(requests={"backend": {"per_minute": 6000.0}}))
     assert "probes" not in "\n".join(planned_text(many, [deploy(many, strategy="canary")]))
-    given = steps(many, [deploy(many, strategy="canary")], PLATFORM, ENDPOINT)
+    given = steps(many, [deploy(many, strategy="canary")], INSTALLATION, ENDPOINT)
     assert given["steps"][0]["watch"][0]["look"]["smoke"]["count"] == 3
+
+
+CLUSTER = Installation(kubernetes=True)
+
+
+def asked(endpoint: Endpoint) -> list[tuple[str, str]]:
+    """What is asked of a canary on a cluster, share by share, and then of what is live; by which name and URL."""
+    plan = deploy(fleet(), strategy="canary", canary={"shares": [10, 100]})
+    given = steps(fleet(), [plan], CLUSTER, endpoint)
+    smoked = [step["watch"][0]["look"]["smoke"]["target"] for step in given["steps"]]
+    proven = [target for step in given["steps"] for target in step["prove_proxy"]]
+    return [(one["name"], one["url"]) for one in (*proven, *smoked, *given["verify"])]
+
+
+def test_on_a_cluster_services_are_asked_by_the_api() -> None:
+    green = ("backend through its Service", "http://shop-backend-green:3000")
+    live = ("backend through its Service", "http://shop-backend:3000")
+    assert asked(Endpoint("127.0.0.1", 443, project="shop")) == [green, green, green, live]
+
+
+def test_where_the_gateway_is_reached_it_is_asked_what_users_get() -> None:
+    green = ("backend through its Service", "http://shop-backend-green:3000")
+    users = ("backend through its gateway", "https://api.example.com:443")
+    endpoint = Endpoint("203.0.113.7", 443, project="shop", gateway=True)
+    assert asked(endpoint) == [green, green, users, users]
+
+
+def test_a_pod_is_made_of_more_settings_than_a_container() -> None:
+    given = steps(fleet(), [deploy(fleet())], CLUSTER, ENDPOINT)
+    (start,) = given["steps"][0]["start"]
+    assert {"health", "drain", "hostnames", "kubernetes"} <= set(start["runtime"])
+    assert start["of"] == 2
+    (start,) = steps(fleet(), [deploy(fleet())], INSTALLATION, ENDPOINT)["steps"][0]["start"]
+    assert "health" not in start["runtime"]
+    assert "of" not in start
