@@ -43,8 +43,7 @@ def launch(key: str, module: str, profile: str, params: str, archive: str = "") 
     if not folder:
         print(json.dumps({MISSING: archive or "no copy"}))
         return
-    # Another Python has compiled other files, and may have other libraries.
-    path = os.path.join(folder, f"server-{zlib.crc32(sys.executable.encode()):x}")
+    path = os.path.join(folder, _server_name())
     status = _served(path, module, profile, params)
     if status is not None:
         sys.exit(status)
@@ -99,6 +98,19 @@ def _served(path: str, *call: str) -> int | None:
         print(json.dumps({"failed": True, "msg": "the process that ran the module was lost"}))
         return 1
     return int(answer[len(TAKEN) :])
+
+
+def _server_name() -> str:
+    """Of the socket of a server that may run this process's modules.
+
+    Another Python has compiled other files, and may have other libraries. Where namespaces differ, as in a job that was
+    given a read-only project, other files are there, and other networks.
+    """
+    told = [sys.executable]
+    for kind in ("mnt", "net"):
+        with contextlib.suppress(OSError):
+            told.append(os.readlink(f"/proc/self/ns/{kind}"))
+    return f"server-{zlib.crc32(' '.join(told).encode()):x}"
 
 
 def _copy(key: str, archive: str) -> str:

@@ -129,6 +129,19 @@ def test_calls_are_served_as_if_each_ran_by_itself(host: Host, tmp_path: pathlib
     assert (tmp_path / "left").exists(), "what a module does at its exit is done"
 
 
+@pytest.mark.parametrize("kind", ["mount", "net"])
+def test_who_sees_other_files_or_networks_is_served_by_another(host: Host, kind: str) -> None:
+    """As a job that was given a project it cannot write to, beside one that was not."""
+    apart = subprocess.run(
+        ["unshare", f"--{kind}", *host.command()], capture_output=True, text=True, check=True
+    )
+    served_there = int(json.loads(apart.stdout)["parent"])
+    assert len(host.sockets()) == 1
+    here = host.server()
+    assert here != served_there
+    assert len(host.sockets()) == 2
+
+
 def test_a_call_that_no_server_takes_runs_by_itself(host: Host) -> None:
     """Another call holds the lock and does not listen; the server ends while the call waits for it."""
     host.server()
