@@ -106,7 +106,9 @@ options:
     type: dict
     required: true
   endpoint:
-    description: Where a proxy reaches its own nginx, and where that logs (C(address), C(https_port), C(ca_file), C(token_file), C(log_dir)). On a cluster its C(project), whose Services are asked, and whether C(address) is that of its C(gateway).
+    description:
+      - Where a proxy reaches its own nginx, and where that logs (C(address), C(https_port), C(ca_file), C(token_file), C(log_dir)).
+      - On a cluster its C(project), whose Services are asked, and whether C(address) is that of its C(gateway).
     type: dict
     required: true
 author:

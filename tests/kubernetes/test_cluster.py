@@ -89,7 +89,7 @@ def test_a_service_moves_to_other_pods_when_its_selector_does(
         while served(url) != "1.1.0":
             assert time.monotonic() < deadline, "the service has not moved"
         assert before.get(f"{url}/health", timeout=5).json()["version"] == "1.0.0"
-    assert {served(url) for _ in range(20)} == {"1.1.0"}
+    assert {served(url) for _number in range(20)} == {"1.1.0"}
 
 
 def test_a_pod_that_never_gets_ready_is_told_of(cluster: Cluster, namespace: str) -> None:

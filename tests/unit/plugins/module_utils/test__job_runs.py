@@ -43,6 +43,10 @@ STATUS = '{"migrations": [{"name": "1-users", "applied": true}]}'
 RUNS = Came(code=None)
 
 
+def ended_by_a_signal(*_given: object) -> t.NoReturn:
+    raise SystemExit(143)
+
+
 @pytest.fixture
 def api(standin: StandIn, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Api:
     monkeypatch.setattr(_job_runs, "POLL", 0.01)
@@ -66,7 +70,7 @@ def left_behind(api: Api, standin: StandIn, command: t.Callable[[Manifest], Came
     standin.command = command
     killed = runs(api)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(killed, "_ended", lambda *_given: (_ for _ in ()).throw(SystemExit(143)))
+        patch.setattr(killed, "_ended", ended_by_a_signal)
         with pytest.raises(SystemExit):
             killed.run("up", ["up"])
     (job,) = standin.of("jobs")

@@ -54,16 +54,19 @@ class Directory:
     def render(
         self,
         version: str,
-        services: t.Mapping[str, t.Any] = DESCRIBED,
+        services: t.Mapping[str, t.Any] | None = None,
         only: str = "",
-        cluster: t.Mapping[str, t.Any] = GATEWAY,
+        cluster: t.Mapping[str, t.Any] | None = None,
         **asked: t.Any,
     ) -> Files:
-        described = parse_services({**services})
+        described = parse_services({**(DESCRIBED if services is None else services)})
         chosen = select_services(described, only, version)
         found = found_files(self.path)
         rendering = Rendering(
-            Cluster.parse(cluster, "tagadodo"), Installation(), found=found, **asked
+            Cluster.parse(GATEWAY if cluster is None else cluster, "tagadodo"),
+            Installation(),
+            found=found,
+            **asked,
         )
         rendering.check(chosen)
         wanted = rendered(rendering, chosen, described)
