@@ -190,6 +190,23 @@ def test_a_canary_that_breaks_under_its_users_is_taken_back(
     assert standin.of("pods", slot="blue") == []
 
 
+def test_going_back_to_pods_that_still_run_starts_nothing(
+    cluster: OnCluster, standin: StandIn
+) -> None:
+    done = cluster.deploy("1.1.0", keep_warm=True)
+    assert done.code == 0, done.output
+    assert live(standin) == ("blue", "1.1.0")
+    warm = {pod["metadata"]["name"] for pod in standin.of("pods", slot="green")}
+    assert len(warm) == 2
+    standin.written.clear()
+    back = cluster.play("rollback", keep_warm=True)
+    assert back.code == 0, back.output
+    assert live(standin) == ("green", "1.0.0")
+    assert {pod["metadata"]["name"] for pod in standin.of("pods", slot="green")} == warm
+    scaled = [one["metadata"]["name"] for one in standin.written if one["kind"] == "Deployment"]
+    assert scaled == ["tagadodo-backend-blue"], "the pods that were left end; none is started"
+
+
 def test_instances_are_replaced_one_by_one(cluster: OnCluster, standin: StandIn) -> None:
     rolling = {"strategy": "rolling", "rolling": {"batch": 1, "minimum": 0, "maximum": 60}}
     done = cluster.deploy("1.1.0", instances=3, **rolling)
