@@ -190,6 +190,17 @@ def test_a_canary_that_breaks_under_its_users_is_taken_back(
     assert standin.of("pods", slot="blue") == []
 
 
+def test_the_machine_that_ansible_runs_on_is_no_host_to_set_up(cluster: OnCluster) -> None:
+    """Checked only: otherwise it would be set up here where this fails."""
+    told = cluster.play("site", "--check")
+    assert (told.code, told.changed) == (0, 0), told.output
+    done = {task["task"] for task in told.report["tasks"]}
+    assert done == {
+        "Take the lock, and read what is live",
+        "Take the lock, and read what runs where",
+    }
+
+
 def test_going_back_to_pods_that_still_run_starts_nothing(
     cluster: OnCluster, standin: StandIn
 ) -> None:
