@@ -16,16 +16,15 @@ import typing as t
 from ansible_collections.tagadodo.deploy.plugins.module_utils._kube_api import (
     Api,
     KubeError,
-    Manifest,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import (
     DOMAIN,
-    MANAGER,
+    Manifest,
     label_value,
+    owned_labels,
 )
 
 TEXT = "document"  # key of the text
-LABELS = {"app.kubernetes.io/managed-by": MANAGER, f"{DOMAIN}kind": "document"}
 PATH = f"{DOMAIN}path"
 # By which those of a folder are listed: the first part of their path, and all but the last.
 ROOT, FOLDER = f"{DOMAIN}root", f"{DOMAIN}folder"
@@ -41,7 +40,7 @@ class ClusterDocuments:
 
     def __init__(self, api: Api, project: str) -> None:
         self._api = api
-        self._labels = {**LABELS, f"{DOMAIN}project": project}
+        self._labels = {**owned_labels(project), f"{DOMAIN}kind": "document"}
         self._project = project
         self._known: t.Dict[str, str] = {}
         self._listed: t.Set[str] = set()

@@ -22,7 +22,6 @@ from dataclasses import replace
 from ansible_collections.tagadodo.deploy.plugins.module_utils._kube_api import (
     Api,
     KubeError,
-    Manifest,
     document,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import (
@@ -31,7 +30,11 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._lock import (
     lost,
     refusal,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import DOMAIN, MANAGER
+from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import (
+    DOMAIN,
+    Manifest,
+    owned_labels,
+)
 
 LEASE = ("coordination.k8s.io/v1", "Lease")
 HOLDER = f"{DOMAIN}holder"
@@ -141,10 +144,7 @@ class ClusterLock:
             "metadata": {
                 "name": self._name,
                 "namespace": self._api.namespace,
-                "labels": {
-                    "app.kubernetes.io/managed-by": MANAGER,
-                    f"{DOMAIN}project": self._project,
-                },
+                "labels": owned_labels(self._project),
                 "annotations": noted,
                 **same,
             },

@@ -18,7 +18,6 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import Cl
 from ansible_collections.tagadodo.deploy.plugins.module_utils._kube_api import (
     Api,
     KubeError,
-    Manifest,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._pods import Pods, is_ready
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS
@@ -32,6 +31,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._split import (
 from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic import POLL, Shift
 from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import (
     DOMAIN,
+    Manifest,
     base_name,
     selector,
     slot_name,

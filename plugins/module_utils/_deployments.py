@@ -24,13 +24,10 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._instances import 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._kube_api import (
     Api,
     KubeError,
-    Manifest,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._manifest_routes import (
-    http_route,
     live_service,
     network_policy,
-    shares,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._manifest_settings import (
     config_map,
@@ -44,11 +41,15 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._manifest_slot imp
     budget_version,
     scaler_version,
 )
-from ansible_collections.tagadodo.deploy.plugins.module_utils._manifests import slot_manifests
+from ansible_collections.tagadodo.deploy.plugins.module_utils._manifests import (
+    route_manifests,
+    slot_manifests,
+)
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS, other_slot
 from ansible_collections.tagadodo.deploy.plugins.module_utils._split import GREEN
 from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import (
     DOMAIN,
+    Manifest,
     Workload,
     selector,
     slot_name,
@@ -103,6 +104,10 @@ class Deployments:
         actions = [one for done in in_parallel(bringing[state], slots) for one in done]
         return report(actions, **({"drained": {}} if state == "stopped" else {}))
 
+    def discard(self, images: t.Sequence[str]) -> t.Tuple[t.List[Action], t.List[str]]:
+        """Nothing: images are the nodes' business."""
+        return [], []
+
     def _start(self, slot: Slot) -> t.List[Action]:
         """Make a slot's pods be exactly as many, and as they are described."""
         workload = self.workload(slot)
@@ -153,7 +158,7 @@ class Deployments:
             left -= sum(1 for one in slot.instances if one.number <= left)
         else:
             left = 0
-        done = self._scale(slot, found, left, "its slot is left")
+        done = self._scale(found, left, "its slot is left")
         if done and not self._dry:
             self._await_pods(slot, left)
         if not left and not self._dry:
@@ -174,7 +179,7 @@ class Deployments:
             self._forget_settings(slot.service)
         return [action(name, "remove", "not wanted")]
 
-    def _scale(self, slot: Slot, found: Manifest, wanted: int, reason: str) -> t.List[Action]:
+    def _scale(self, found: Manifest, wanted: int, reason: str) -> t.List[Action]:
         if _replicas(found) == wanted:
             return []
         if not self._dry:
@@ -241,13 +246,15 @@ class Deployments:
         return [
             network_policy(self._cluster, self._project, service, settings),
             *([] if self._is_there(live) else [live]),
-            *([self._route(slot)] if self._cluster.gateway else []),
+            *self._route(slot),
         ]
 
-    def _route(self, slot: Slot) -> Manifest:
-        green = ClusterTraffic(self._api, self._cluster, self._project).shares([slot.service])
-        weights = shares(GREEN, green[slot.service])
-        return http_route(self._cluster, self._project, slot.service, slot.runtime, weights)
+    def _route(self, slot: Slot) -> t.List[Manifest]:
+        if self._cluster.gateway is None:
+            return []
+        service = slot.service
+        green = ClusterTraffic(self._api, self._cluster, self._project).shares([service])[service]
+        return route_manifests(self._cluster, self._project, service, slot.runtime, GREEN, green)
 
     def _is_there(self, wanted: Manifest) -> bool:
         name = wanted["metadata"]["name"]

@@ -25,7 +25,6 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._instance import S
 from ansible_collections.tagadodo.deploy.plugins.module_utils._kube_api import (
     Api,
     KubeError,
-    Manifest,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._lease import Lease
 from ansible_collections.tagadodo.deploy.plugins.module_utils._manifest_pods import migration_job
@@ -34,6 +33,7 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._migration_history
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._pods import state_of
 from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import (
+    Manifest,
     job_name,
     selector,
 )
@@ -145,7 +145,7 @@ class JobRuns:
         name = job["metadata"]["name"]
         pods = self._api.list("v1", "Pod", {"job-name": name})
         pod = pods[-1] if pods else None
-        log = self._log(pod) if pod else ""
+        log = (self._api.log(pod) or "") if pod else ""
         state = state_of(name, pod) if pod else None
         code = state.exit_code if state else 1
         if not _succeeded(job):
@@ -193,11 +193,6 @@ class JobRuns:
     def _stuck(self, name: str) -> str:
         states = (state_of(name, pod) for pod in self._api.list("v1", "Pod", {"job-name": name}))
         return next((state.stuck for state in states if state.stuck), "")
-
-    def _log(self, pod: Manifest) -> str:
-        path = self._api.path("v1", "Pod", pod["metadata"]["name"], "log")
-        reply = self._api.ask("GET", path)
-        return reply.body.decode("utf-8", "replace") if reply.status == 200 else ""
 
 
 def _answer(log: str) -> str:

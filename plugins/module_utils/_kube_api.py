@@ -23,11 +23,9 @@ from dataclasses import dataclass
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._cluster import Cluster
 from ansible_collections.tagadodo.deploy.plugins.module_utils._engine import EngineError
-
-Manifest = t.Dict[str, t.Any]
+from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import MANAGER, Manifest
 
 TIMEOUT = 30.0  # seconds a call may take
-MANAGER = "tagadodo.deploy"  # whose fields those are that we apply
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _PLURALS = {"NetworkPolicy": "networkpolicies", "Endpoints": "endpoints"}
@@ -84,11 +82,8 @@ class Api:
         found = document(reply, f"listing {kind}")["items"]
         return sorted(found, key=lambda one: str(one["metadata"]["name"]))
 
-    def apply(self, wanted: Manifest, dry: bool = False) -> Manifest:
+    def apply(self, wanted: Manifest) -> Manifest:
         """Bring an object to what is wanted of it, by server-side apply: fields of others stay.
-
-        Args:
-            dry: only say what it would be.
 
         Returns:
             the object as it is now.
@@ -96,7 +91,7 @@ class Api:
         Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
         """
         kind, name = wanted["kind"], wanted["metadata"]["name"]
-        query = [("fieldManager", MANAGER), ("force", "true"), *_dry(dry)]
+        query = [("fieldManager", MANAGER), ("force", "true")]
         path = self.path(wanted["apiVersion"], kind, name)
         reply = self.ask("PATCH", path, query, json.dumps(wanted), _APPLY)
         return document(reply, f"applying {kind} {name}")
@@ -119,13 +114,10 @@ class Api:
         reply = self.ask("PUT", self.path(wanted["apiVersion"], kind, name), (), wanted)
         return document(reply, f"writing {kind} {name}")
 
-    def patch(
-        self, version: str, kind: str, name: str, change: Manifest, dry: bool = False
-    ) -> Manifest:
+    def patch(self, version: str, kind: str, name: str, change: Manifest) -> Manifest:
         """Merge a change into an object; what is None in it goes."""
         path = self.path(version, kind, name)
-        query = [("fieldManager", MANAGER), *_dry(dry)]
-        reply = self.ask("PATCH", path, query, change, _MERGE)
+        reply = self.ask("PATCH", path, [("fieldManager", MANAGER)], change, _MERGE)
         return document(reply, f"changing {kind} {name}")
 
     def delete(self, version: str, kind: str, name: str) -> bool:
@@ -135,6 +127,16 @@ class Api:
         if reply.status != 404:
             document(reply, f"removing {kind} {name}")
         return reply.status != 404
+
+    def log(self, pod: Manifest, **query: str) -> t.Optional[str]:
+        """What the one container of a pod has written; None where that is not known.
+
+        Args:
+            query: which part of it, as the API takes it.
+        """
+        path = self.path("v1", "Pod", pod["metadata"]["name"], "log")
+        reply = self.ask("GET", path, list(query.items()))
+        return reply.body.decode("utf-8", "replace") if reply.status == 200 else None
 
     def path(self, version: str, kind: str, name: str = "", *more: str) -> str:
         """Of a kind's objects in the namespace, of one of them, or of what is below that."""
@@ -314,7 +316,3 @@ def _said(body: bytes) -> str:
 
 def _one_line(text: object) -> str:
     return re.sub(r"\s+", " ", str(text)).strip()
-
-
-def _dry(dry: bool) -> t.List[t.Tuple[str, str]]:
-    return [("dryRun", "All")] if dry else []

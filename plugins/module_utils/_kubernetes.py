@@ -40,18 +40,11 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._report import LAT
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS
 from ansible_collections.tagadodo.deploy.plugins.module_utils._target import Answer, Request
 from ansible_collections.tagadodo.deploy.plugins.module_utils._traffic_metrics import TrafficMetrics
-from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import DOMAIN, MANAGER
+from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import owned_labels
 
 Params = t.Mapping[str, t.Any]
 
 KEY = "key"  # of the Secret with the key for fingerprints
-
-
-class ClusterInstances(Deployments):
-    """Deployments; images are the nodes' business."""
-
-    def discard(self, images: t.Sequence[str]) -> t.Tuple[t.List[t.Dict[str, str]], t.List[str]]:
-        return [], []
 
 
 class Kubernetes:
@@ -96,9 +89,9 @@ class Kubernetes:
     def requests(self) -> TrafficMetrics:
         return TrafficMetrics(self._cluster, self._project)
 
-    def instances(self, params: Params, dry: bool) -> ClusterInstances:
+    def instances(self, params: Params, dry: bool) -> Deployments:
         key = self._key(params["state"] == "started" and not dry)
-        return ClusterInstances(self._api, self._cluster, self._project, key, dry)
+        return Deployments(self._api, self._cluster, self._project, key, dry)
 
     @contextlib.contextmanager
     def shifting(self, params: Params) -> t.Iterator[ClusterTraffic]:
@@ -180,10 +173,7 @@ class Kubernetes:
                         "metadata": {
                             "name": name,
                             "namespace": self._api.namespace,
-                            "labels": {
-                                "app.kubernetes.io/managed-by": MANAGER,
-                                f"{DOMAIN}project": self._project,
-                            },
+                            "labels": owned_labels(self._project),
                         },
                         "type": "Opaque",
                         "stringData": {KEY: secrets.token_hex(32)},

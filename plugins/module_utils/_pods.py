@@ -20,13 +20,13 @@ from ansible_collections.tagadodo.deploy.plugins.module_utils._http_probe import
 from ansible_collections.tagadodo.deploy.plugins.module_utils._kube_api import (
     Api,
     KubeError,
-    Manifest,
 )
 from ansible_collections.tagadodo.deploy.plugins.module_utils._service import SLOTS
 from ansible_collections.tagadodo.deploy.plugins.module_utils._target import Answer, Request
 from ansible_collections.tagadodo.deploy.plugins.module_utils._workload import (
     DOMAIN,
     PORT,
+    Manifest,
     selector,
     slot_name,
 )
@@ -101,12 +101,11 @@ class Pods:
         pod = self._named(container)
         if pod is None:
             return ()
-        before = [("previous", "true")] if _ended_before(pod) else []
-        path = self._api.path("v1", "Pod", pod["metadata"]["name"], "log")
-        reply = self._api.ask("GET", path, [("tailLines", str(lines)), *before])
-        if reply.status != 200:
-            raise KubeError(f"the log of {container} cannot be read", reply.status)
-        return tuple(reply.body.decode("utf-8", "replace").splitlines())
+        before = {"previous": "true"} if _ended_before(pod) else {}
+        log = self._api.log(pod, tailLines=str(lines), **before)
+        if log is None:
+            raise KubeError(f"the log of {container} cannot be read")
+        return tuple(log.splitlines())
 
     def close(self) -> None:
         """Nothing is open."""

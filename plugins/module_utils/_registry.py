@@ -15,6 +15,7 @@ import re
 import typing as t
 
 from ansible_collections.tagadodo.deploy.plugins.module_utils._containers import in_parallel
+from ansible_collections.tagadodo.deploy.plugins.module_utils._service import registry_of
 
 TIMEOUT = 20  # seconds an answer may take
 # The index of an image of several architectures comes first, as engines ask.
@@ -129,11 +130,8 @@ def _credentials(host: str) -> t.Tuple[str, str]:
 def parted(tag: str) -> t.Tuple[str, str, str]:
     """Registry, repository and tag of ``registry/repository:tag``; the registry is Docker Hub's where none is named."""
     name, _colon, reference = tag.rpartition(":")
-    first, slash, rest = name.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost"):
-        host, repository = first, rest
-    else:
-        host, repository = "docker.io", name
+    named = registry_of(name)
+    host, repository = named or "docker.io", name[len(named) :].lstrip("/")
     if host == "docker.io" and "/" not in repository:
         repository = f"library/{repository}"
     return host, repository, reference

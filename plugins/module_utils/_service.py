@@ -69,11 +69,16 @@ def access_log(log_dir: str, service: str) -> str:
     return f"{log_dir}/nginx/{service}.access.json"
 
 
-def image_repository(image: str, registry: str) -> str:
-    """``image`` with ``registry`` in front, unless its first part already names a registry."""
+def registry_of(image: str) -> str:
+    """The registry that the first part of ``image`` names; empty where it names none."""
     first, slash, _rest = image.partition("/")
-    names_registry = slash and ("." in first or ":" in first or first == "localhost")
-    return image if names_registry or not registry else f"{registry}/{image}"
+    named = slash and ("." in first or ":" in first or first == "localhost")
+    return first if named else ""
+
+
+def image_repository(image: str, registry: str) -> str:
+    """``image`` with ``registry`` in front, unless it names one already."""
+    return image if registry_of(image) or not registry else f"{registry}/{image}"
 
 
 @dataclass(frozen=True)

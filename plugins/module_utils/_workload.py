@@ -141,11 +141,16 @@ def job_name(project: str, service: str, *parts: str) -> str:
     return f"{base_name(project, service)}-migrate-{told[:8]}"
 
 
+def owned_labels(project: str) -> t.Dict[str, str]:
+    """Of what belongs to an installation and to none of its services."""
+    return {"app.kubernetes.io/managed-by": MANAGER, f"{DOMAIN}project": project}
+
+
 def service_labels(project: str, service: str) -> t.Dict[str, str]:
     return {
         "app.kubernetes.io/name": service,
         "app.kubernetes.io/instance": project,
-        "app.kubernetes.io/managed-by": MANAGER,
+        **owned_labels(project),
         **selector(project, service),
     }
 

@@ -89,18 +89,17 @@ class HostAction(ActionBase):
         variables = call.get("task_vars") or {}
         platform = self._templar.template(variables.get("deploy_platform") or "docker")
         name = str(call.get("module_name") or self._task.action)
-        if platform != KUBERNETES or not name.startswith(OURS) or self._task.delegate_to:
+        ours = name[len(OURS) :] if name.startswith(OURS) else ""
+        if platform != KUBERNETES or not ours or ours in LOOKERS or self._task.delegate_to:
             return call
-        if name[len(OURS) :] in LOOKERS:
-            return call
-        if name[len(OURS) :] not in ON_CLUSTERS:
+        if ours not in ON_CLUSTERS:
             host = variables["inventory_hostname"]
             raise AnsibleActionFail(
-                f"{name[len(OURS) :]} works on hosts with an engine, and {host} is a cluster (deploy_platform)"
+                f"{ours} works on hosts with an engine, and {host} is a cluster (deploy_platform)"
             )
         described = self._templar.template(variables.get("deploy_kubernetes") or {})
         project = self._templar.template(variables["deploy_project"])
-        arguments = {**(call.get("module_args") or self._task.args)}
+        arguments = call.get("module_args") or self._task.args
         return {**call, "module_args": {**arguments, "cluster": {**described, "project": project}}}
 
     def _configure_module(
